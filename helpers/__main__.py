@@ -1,0 +1,31 @@
+"""The commands of the course: `python -m helpers COMMAND`."""
+
+import argparse
+import importlib
+import sys
+
+COMMANDS = {
+    "fetch": "fetch and verify model and ratings, convert the model once",
+    "doctor": "check Python, packages, device, model, ratings and memory",
+    "reward": "train the reward adapter from people's ratings",
+    "exercises": "write exercises/ from solutions/",
+    "lessons": "execute lessons and solutions and store their outputs",
+    "grade": "grade a folder of submissions",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; each lives in `helpers.course.COMMAND` as `add_arguments(parser)` and `run(args) -> exit code`."""
+    argv = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(prog="python -m helpers", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, purpose in COMMANDS.items():
+        command = commands.add_parser(name, help=purpose, description=purpose)
+        if argv[:1] == [name]:  # import only what runs: some commands need torch, the others start at once
+            importlib.import_module(f"helpers.course.{name}").add_arguments(command)
+    args = parser.parse_args(argv)
+    return importlib.import_module(f"helpers.course.{args.command}").run(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
