@@ -4,6 +4,8 @@ import argparse
 import importlib
 import sys
 
+from helpers.download import CourseError
+
 COMMANDS = {
     "fetch": "fetch and verify model and ratings, convert the model once",
     "doctor": "check Python, packages, device, model, ratings and memory",
@@ -24,7 +26,14 @@ def main(argv: list[str] | None = None) -> int:
         if argv[:1] == [name]:  # import only what runs: some commands need torch, the others start at once
             importlib.import_module(f"helpers.course.{name}").add_arguments(command)
     args = parser.parse_args(argv)
-    return importlib.import_module(f"helpers.course.{args.command}").run(args)
+    try:
+        return importlib.import_module(f"helpers.course.{args.command}").run(args)
+    except CourseError as error:  # what the reader can put right needs a sentence, not a traceback
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing half-written is left; the same command goes on from here.", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":
