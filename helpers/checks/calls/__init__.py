@@ -1,0 +1,1 @@
+"""Inputs and calls, a module a lesson. They run beside untrusted answers: they hold nothing that is due."""

@@ -1,0 +1,37 @@
+"""Inputs and calls of lesson 1: load in 8-bit."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from helpers.checks.calls.observe import any_changed, kind, plain_tensor
+
+INT8_LINEAR_OUTPUTS = {"output": Tensor, "kind": str, "inputs_changed": bool}
+
+
+def int8_linear_inputs(seed: int) -> dict:
+    """A batch and a weight whose rows differ in size by a factor of 100, so that one scale for all shows."""
+    generator = torch.Generator().manual_seed(seed)
+    return {"x": _rows(5, 32, generator), "weight": _rows(7, 32, generator)}
+
+
+def call_int8_linear(answer: Callable, inputs: dict) -> dict:
+    given = {name: inputs[name].clone() for name in ("x", "weight")}
+    value = answer(given["x"], given["weight"])
+    return {
+        "output": plain_tensor(value),
+        "kind": kind(value),
+        "inputs_changed": any_changed((inputs["x"], inputs["weight"]), given.values()),
+    }
+
+
+def _rows(rows: int, width: int, generator: torch.Generator) -> Tensor:
+    """Rows whose values, in steps of absmax / 127, stay clear of .5: there, two right answers could round apart."""
+    steps = torch.randint(-126, 127, (rows, width), generator=generator, dtype=torch.float64)
+    steps += 0.8 * torch.rand(rows, width, generator=generator, dtype=torch.float64) - 0.4
+    largest = torch.randint(width, (rows,), generator=generator)
+    signs = 2.0 * torch.randint(2, (rows,), generator=generator, dtype=torch.float64) - 1
+    steps[torch.arange(rows), largest] = 127 * signs
+    sizes = torch.logspace(-1, 1, rows, dtype=torch.float64)[torch.randperm(rows, generator=generator)]
+    return (steps / 127 * sizes[:, None]).float()

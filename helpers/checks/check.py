@@ -1,0 +1,64 @@
+"""`check("1.1", answer)`: what a learner runs below an exercise."""
+
+from collections.abc import Callable
+
+import torch
+
+from helpers.checks.registry import exercise
+from helpers.checks.verdicts.compare import Verdict
+
+_SEED = 11  # fixed, so that a learner who runs the cell again sees the same figures
+
+
+class CheckStopped(Exception):
+    """Stops a notebook at a check. IPython shows the message alone: the frames of the check would teach nothing."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+class MissingAnswer(CheckStopped):
+    """The exercise still holds the line that it was handed out with."""
+
+
+class WrongAnswer(CheckStopped):
+    """The answer ran and is not right."""
+
+
+def check(exercise_id: str, answer: Callable) -> None:
+    """Call the answer on fixed inputs and say whether it is right; if not, stop, and say what it looks like.
+
+    Errors inside the answer come through as they are: there the traceback is what helps.
+
+    Args:
+        exercise_id: as in the title line, for example "1.1".
+        answer: the function of the exercise.
+
+    Raises:
+        MissingAnswer: the exercise has not been filled in.
+        WrongAnswer: got, due and the likeliest cause.
+    """
+    asked = exercise(exercise_id)
+    with torch.random.fork_rng(devices=[]):  # a check leaves the notebook's random numbers alone
+        verdict = _verdict(asked, answer)
+    if not verdict.passed:
+        raise WrongAnswer(
+            f"Exercise {asked.id} is not right yet.\n\n"
+            f"  got  {verdict.got}\n  due  {verdict.due}\n\n"
+            f"Likely cause: {verdict.hint}"
+        )
+    print(f"Exercise {asked.id} is right. Yours: {verdict.got}")
+
+
+def _verdict(asked, answer: Callable) -> Verdict:
+    inputs = asked.inputs(_SEED)
+    try:
+        outputs = asked.call(answer, inputs)
+    except NotImplementedError as error:
+        if not str(error).startswith(asked.unanswered):
+            raise
+        raise MissingAnswer(
+            f"Exercise {asked.id} waits for your answer: in {asked.function}, write your lines in place of "
+            f"`raise NotImplementedError`, run that cell, then this one again."
+        ) from None
+    return asked.verdict(inputs, outputs)

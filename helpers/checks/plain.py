@@ -1,0 +1,93 @@
+"""Plain data in and out of a folder: tensors as safetensors, the rest as JSON. Nothing read here can run code."""
+
+import json
+import math
+import os
+import re
+import stat
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+_MOST_BYTES = 16 * 2**20
+_MOST_ELEMENTS = 10**6
+_MOST_DIMENSIONS = 4
+_WORD = re.compile(r"\w{1,60}", re.ASCII)  # a string that comes back is the name of a type
+
+
+class Refused(ValueError):
+    """What came back is not what a call returns."""
+
+
+def save(data: dict, folder: Path, name: str) -> None:
+    """Write `name.safetensors` and `name.json`."""
+    tensors = {key: value.contiguous() for key, value in data.items() if isinstance(value, Tensor)}
+    rest = {key: value for key, value in data.items() if not isinstance(value, Tensor)}
+    (folder / f"{name}.safetensors").write_bytes(safetensors.torch.save(tensors))
+    (folder / f"{name}.json").write_text(json.dumps(rest), encoding="utf-8")
+
+
+def load(folder: Path, name: str) -> dict:
+    """Read what `save` wrote.
+
+    Raises:
+        Refused: a file is no ordinary file, too large, or not what its name says.
+        FileNotFoundError: there is none.
+    """
+    try:
+        tensors = safetensors.torch.load(read_bytes(folder / f"{name}.safetensors"))
+        rest = json.loads(read_bytes(folder / f"{name}.json"))
+    except (ValueError, RecursionError, safetensors.SafetensorError) as error:
+        raise error if isinstance(error, Refused) else Refused(f"{name} cannot be read") from None
+    if not isinstance(rest, dict) or rest.keys() & tensors.keys():
+        raise Refused(f"{name} holds no plain data")
+    return {**tensors, **rest}
+
+
+def read_bytes(path: Path, most_bytes: int = _MOST_BYTES) -> bytes:
+    """The bytes of an ordinary file of bounded size: no link is followed, no pipe is waited for."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        raise Refused("a file is a link or cannot be opened") from None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Refused("a file is not an ordinary file")
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise Refused(f"a file is larger than {most_bytes // 2**20} MiB")
+    return content
+
+
+def validated(outputs: dict, expected: dict[str, type]) -> dict:
+    """The outputs, if they have just the expected names and types, and bounded sizes.
+
+    Raises:
+        Refused: they do not. The message repeats nothing of their content.
+    """
+    if outputs.keys() != expected.keys():
+        raise Refused("what came back has other names than this exercise's")
+    for name, wanted in expected.items():
+        value = outputs[name]
+        if not isinstance(value, wanted) or (wanted is not bool and isinstance(value, bool)):
+            raise Refused(f"{name} came back with another type")
+        if not _bounded(value):
+            raise Refused(f"{name} came back too large or out of range")
+    return outputs
+
+
+def _bounded(value: object) -> bool:
+    if isinstance(value, Tensor):
+        real = value.dtype.is_floating_point or value.dtype in _INTEGERS
+        return real and value.numel() <= _MOST_ELEMENTS and value.dim() <= _MOST_DIMENSIONS
+    if isinstance(value, str):
+        return _WORD.fullmatch(value) is not None
+    return isinstance(value, bool) or (math.isfinite(value) and abs(value) < 2**53)
+
+
+_INTEGERS = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)

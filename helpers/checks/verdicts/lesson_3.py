@@ -1,0 +1,127 @@
+"""Verdicts of lesson 3: PPO with a shared reference."""
+
+import torch
+from torch import Tensor
+
+from helpers.checks.calls.lesson_3 import tiny_llama
+from helpers.checks.verdicts.compare import Causes, Verdict, agree, cause_of, described, failed
+
+_HINTS = {
+    "not_a_pair": "Your function returned {kind}; it should return two tensors: `return policy, reference`.",
+    "adapters_left_off": "The model you were given has its adapter off (or merged, or gone) afterwards: the next PPO "
+    "step would train nothing. `with model.disable_adapter():` switches it on again when the block ends.",
+    "mode_changed": "The model came in training mode and is in another now. Remember `model.training` first, "
+    "and put it back last: model.train(was_training).",
+    "trainable_changed": "Other parameters are trainable now than before the call. Nothing here needs "
+    "`requires_grad_`: for the reference, torch.no_grad() keeps gradients out.",
+    "weights_changed": "Weights of the model are not what they were. Merging and unmerging rounds them, so the "
+    "reference drifts a little with each call. Switch the adapter off instead.",
+    "dropout_left_on": "Called twice on the same tokens, your policy gives two answers: LoRA's dropout is still on. "
+    "PPO's first ratio would not be 1. Use model.eval() around both passes, and put the mode back.",
+    "swapped": "Right numbers, wrong order: the first should be the policy (adapter on), the second the reference.",
+    "adapter_still_on": "Your reference equals your policy, so the KL would be 0 for ever. The reference is the same "
+    "model with its adapter off: `with model.disable_adapter():` around its pass.",
+    "adapter_off_in_both": "Your policy equals your reference: both ran inside disable_adapter(), so no adapter will "
+    "ever learn. Only the reference belongs in that block.",
+    "token_itself": "Off by one: the logits at position t are about the token at t + 1. Pair logits[:, :-1] with "
+    "tokens[:, 1:]; you asked how likely each token is after it has been read.",
+    "probabilities": "These are probabilities: you have {got:.4g} where {due:.4g} is due, and exp({due:.4g}) is "
+    "{got:.4g}. Keep the logarithm: a KL takes differences of logs.",
+    "raw_logits": "These are logits, not log-probabilities: over the vocabulary their exponentials do not sum to 1. "
+    "log_softmax first.",
+    "softmax_over_positions": "The softmax ran over the positions of the sentence. It belongs over the vocabulary, "
+    "the last dimension: each position has a distribution of its own.",
+    "wrong_sign": "Right size, wrong sign: {got:.4g} for {due:.4g}. A log-probability is never above 0; cross_entropy "
+    "returns its negative.",
+    "policy_has_no_gradient": "The policy's log-probabilities carry no gradient, so PPO could not train it. Only the "
+    "reference's pass belongs under torch.no_grad().",
+    "reference_has_gradient": "The reference's log-probabilities carry a gradient: memory kept for a backward pass "
+    "that must never come. Run that pass under torch.no_grad().",
+}
+
+
+def policy_and_reference_logprobs_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against two separate models without peft: the base, and the base with the adapter added to its weights."""
+    logits = {"policy": _logits(inputs, adapted=True), "reference": _logits(inputs, adapted=False)}
+    due = {name: _next_token_logprobs(values, inputs["tokens"]) for name, values in logits.items()}
+    name, part = _fault(inputs["tokens"], outputs, due, logits)
+    if not name:
+        both = zip(("policy", "reference"), (outputs, due), strict=False)
+        return Verdict(True, *(_both(source) for _, source in both))
+    kind = outputs["kind"] if name == "not_a_pair" else outputs[f"{part}_kind"]
+    verdict = failed(name, outputs[part], due[part], _HINTS, kind=kind)
+    return Verdict(False, f"{part} {verdict.got}", f"{part} {verdict.due}", verdict.hint, name)
+
+
+def _fault(tokens: Tensor, outputs: dict, due: dict, logits: dict) -> tuple[str, str]:
+    """The name of what is wrong, '' for nothing, and which of the two results shows it."""
+    if outputs["kind"] != "pair":
+        return "not_a_pair", "policy"
+    for part in due:
+        if outputs[f"{part}_kind"] != "Tensor":
+            return "not_a_tensor", part
+        if outputs[part].shape != due[part].shape:
+            return "shape", part
+    if state := _fault_of_model(outputs):
+        return state, "policy"
+    if agree(outputs["policy"], due["reference"]) and agree(outputs["reference"], due["policy"]):
+        return "swapped", "policy"
+    for part, other in (("policy", "reference"), ("reference", "policy")):
+        if not agree(outputs[part], due[part]):
+            if agree(outputs[part], due[other]):
+                return {"policy": "adapter_off_in_both", "reference": "adapter_still_on"}[part], part
+            return cause_of(outputs[part], _causes(logits[part], due[part], tokens)), part
+    if not outputs["policy_has_gradient"]:
+        return "policy_has_no_gradient", "policy"
+    return ("reference_has_gradient", "reference") if outputs["reference_has_gradient"] else ("", "")
+
+
+def _fault_of_model(outputs: dict) -> str:
+    faults = {
+        "adapters_left_off": not outputs["adapter_on"],
+        "mode_changed": outputs["mode_changed"],
+        "trainable_changed": outputs["trainable_changed"],
+        "weights_changed": outputs["weights_changed"],
+        "dropout_left_on": outputs["policy_varies"],
+    }
+    return next((name for name, is_so in faults.items() if is_so), "")
+
+
+def _causes(logits: Tensor, due: Tensor, tokens: Tensor) -> Causes:
+    logprobs, following = logits.log_softmax(dim=-1), tokens[:, 1:, None]
+    return [
+        ("token_itself", logprobs[:, :-1].gather(2, tokens[:, :-1, None])[..., 0]),
+        ("token_itself", logprobs[:, 1:].gather(2, following)[..., 0]),
+        ("probabilities", due.exp()),
+        ("raw_logits", logits[:, :-1].gather(2, following)[..., 0]),
+        ("softmax_over_positions", logits.log_softmax(dim=1)[:, :-1].gather(2, following)[..., 0]),
+        ("softmax_over_positions", logits[:, :-1].log_softmax(dim=1).gather(2, following)[..., 0]),
+        ("wrong_sign", -due),
+    ]
+
+
+def _logits(inputs: dict, adapted: bool) -> Tensor:
+    weights = {name[5:]: tensor.double() for name, tensor in inputs.items() if name.startswith("base.")}
+    if adapted:
+        scale = inputs["lora_alpha"] / inputs["r"]
+        for name in [name[5:-2] for name in inputs if name.startswith("lora.") and name.endswith(".A")]:
+            lora_A, lora_B = inputs[f"lora.{name}.A"].double(), inputs[f"lora.{name}.B"].double()
+            weights[f"{name}.weight"] = weights[f"{name}.weight"] + scale * lora_B @ lora_A
+    model = tiny_llama().double().eval()
+    model.load_state_dict(weights)
+    with torch.no_grad():
+        return model(input_ids=inputs["tokens"]).logits
+
+
+def _next_token_logprobs(logits: Tensor, tokens: Tensor) -> Tensor:
+    """log softmax by its definition, one token at a time: a slow, independent way."""
+    rows, length = tokens.shape
+    due = torch.empty(rows, length - 1, dtype=torch.float64)
+    for row in range(rows):
+        for place in range(length - 1):
+            due[row, place] = logits[row, place, tokens[row, place + 1]] - logits[row, place].logsumexp(0)
+    return due
+
+
+def _both(results: dict) -> str:
+    return "; ".join(f"{name} {described(results[name].float())}" for name in ("policy", "reference"))
