@@ -17,8 +17,24 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; each lives in `helpers.course.COMMAND` as `add_arguments(parser)` and `run(args) -> exit code`."""
+    """Run one command: the module `helpers.course.COMMAND`, with `add_arguments(parser)` and `run(args) -> exit code`."""
     argv = sys.argv[1:] if argv is None else argv
+    try:
+        return _run(argv)
+    except CourseError as error:  # what the reader can put right needs a sentence, not a traceback
+        print(error, file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        if (error.name or "helpers").startswith("helpers"):
+            raise
+        print(f"{sys.executable} has no {error.name}. Run `pip install -r requirements.txt`, or make.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing half-written is left; the same command starts again.", file=sys.stderr)
+        return 130
+
+
+def _run(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, purpose in COMMANDS.items():
@@ -26,14 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         if argv[:1] == [name]:  # import only what runs: some commands need torch, the others start at once
             importlib.import_module(f"helpers.course.{name}").add_arguments(command)
     args = parser.parse_args(argv)
-    try:
-        return importlib.import_module(f"helpers.course.{args.command}").run(args)
-    except CourseError as error:  # what the reader can put right needs a sentence, not a traceback
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nStopped. Nothing half-written is left; the same command goes on from here.", file=sys.stderr)
-        return 130
+    return importlib.import_module(f"helpers.course.{args.command}").run(args)
 
 
 if __name__ == "__main__":

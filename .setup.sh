@@ -1,0 +1,137 @@
+#!/bin/sh
+# What the Makefile calls: `sh .setup.sh lab | test | quick | lint | course COMMAND`. POSIX sh, for it runs before
+# anything is installed. A finished .venv holds a stamp; one without its stamp was interrupted, and is made anew, since
+# nobody can tell how much of a package pip had written. Downloads are not lost with it: pip keeps its own cache.
+set -eu
+
+NEEDED_MB=3000 # the CPU build of torch and all the rest, while pip unpacks; a CUDA build needs about twice that
+LESSON=notebooks/0_the_memory_bill.ipynb
+PIP_LOG=.venv/pip.log
+python=.venv/bin/python
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+usable() { # a version manager's shim can be on the PATH and still answer with an error: run it before trusting it
+    "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
+}
+
+find_python() {
+    for candidate in "${PYTHON:-python3.11}" python3.11 python3.12 python3.13 python3 python; do
+        if usable "$candidate"; then
+            echo "$candidate"
+            return
+        fi
+    done
+    fail "No Python 3.11, 3.12 or 3.13 that can make a virtual environment was found. Install one (python.org; on" \
+        "Debian and Ubuntu also the package python3-venv), or name it: make lab PYTHON=/path/to/python3.11"
+}
+
+stamp() { # changes with the pinned versions, and with the folder, for a virtual environment cannot be moved
+    echo "$(cksum <requirements.txt) $PWD"
+}
+
+set_up() { # make .venv with all that requirements.txt names, unless it stands
+    if [ "$(cat .venv/stamp 2>/dev/null)" = "$(stamp)" ] && $python -c '' 2>/dev/null; then
+        return
+    fi
+    base=$(find_python)
+    builder=$(cat .venv/builder 2>/dev/null || echo 0)
+    if [ "$builder" -gt 0 ] && kill -0 "$builder" 2>/dev/null; then
+        fail "Process $builder is making .venv at this moment. Wait until it is done, then run this again."
+    fi
+    free_mb=$(df -Pk . | awk 'NR == 2 { print int($4 / 1000) }')
+    [ "$free_mb" -ge "$NEEDED_MB" ] || no_space "$free_mb MB are free"
+    rm -rf .venv
+    trap 'rm -rf .venv; exit 130' INT TERM HUP
+    echo "Making .venv with $base ($("$base" -V))."
+    mkdir .venv && echo $$ >.venv/builder && "$base" -m venv .venv >$PIP_LOG 2>&1 && mkdir .venv/tmp || broken
+    echo "Installing the packages of requirements.txt into it: once, 1 to 10 minutes."
+    install_requirements || broken
+    rm -rf .venv/tmp .venv/builder
+    stamp >.venv/stamp
+    trap - INT TERM HUP
+}
+
+install_requirements() { # pip's temporary files go below .venv, so that a kill leaves them nowhere else
+    tick &
+    ticker=$!
+    code=0
+    TMPDIR=$PWD/.venv/tmp $python -m pip install --retries=3 --disable-pip-version-check --progress-bar=off \
+        -r requirements.txt >$PIP_LOG 2>&1 || code=$?
+    kill "$ticker" 2>/dev/null || true
+    return $code
+}
+
+tick() { # say every five seconds that it goes on, and how far; `$$` is the script, without which this ends too
+    seconds=0
+    while sleep 5 && kill -0 $$ 2>/dev/null; do
+        seconds=$((seconds + 5))
+        echo "  $seconds s, $(($(du -sk .venv 2>/dev/null | cut -f1) / 1000)) MB: $(tail -n 1 $PIP_LOG | cut -c -80)"
+    done
+}
+
+no_space() {
+    rm -rf .venv
+    fail "No disk space: $1 in $PWD, and about $NEEDED_MB MB are needed (twice that with a CUDA build of torch)." \
+        "Free some, or clone the course onto another disk; then run this again."
+}
+
+broken() { # say why .venv could not be made, and leave no half of it
+    reason=$(grep -i -m 1 -E 'No space left|Errno 28' $PIP_LOG 2>/dev/null || true)
+    [ -z "$reason" ] || no_space "pip stopped with '$reason'"
+    network=$(grep -i -m 1 -E 'connection|resolution|timed out|Max retries|ProxyError|SSLError' $PIP_LOG || true)
+    problem=$(grep -E '^ERROR' $PIP_LOG 2>/dev/null || true)
+    rm -rf .venv
+    [ -z "$network" ] || fail "The Python package index was not reached, so .venv could not be filled. Check the" \
+        "network (and the proxy, if there is one), then run this again."
+    fail "The packages could not be installed, and .venv was removed. ${problem:-} Put that right, then run this again."
+}
+
+lab() {
+    as_root=""
+    [ "$(id -u)" -ne 0 ] || as_root=--allow-root # Jupyter asks for this from root, and from nobody else
+    exec $python -m jupyterlab --ServerApp.root_dir="$PWD" $as_root "$@" $LESSON
+}
+
+lint() {
+    $python -m ruff check . && .venv/bin/codespell && .venv/bin/lint-imports
+}
+
+part() { # run one part of `make test`; remember how it ended, so that a failure hides no later part
+    name=$1
+    shift
+    echo "== $name"
+    started=$(date +%s)
+    result=passed
+    "$@" || result=FAILED
+    [ $result = passed ] || all=FAILED
+    summary="$summary$result  $name, $(($(date +%s) - started)) s
+"
+}
+
+run_tests() {
+    all=passed
+    summary=""
+    part "style, spelling, layers" lint
+    part "pytest" $python -m pytest --timeout=600 tests
+    part "notebooks" $python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks solutions
+    printf '== summary\n%s' "$summary"
+    [ $all = passed ] || fail "make test FAILED"
+    echo "make test passed"
+}
+
+cd "$(dirname "$0")"
+task=$1
+shift
+set_up
+case $task in
+    lab) $python -m helpers fetch && lab "$@" ;;
+    test) $python -m helpers fetch && run_tests ;;
+    quick) $python -m pytest --timeout=60 -m "not real" tests ;;
+    lint) lint ;;
+    course) $python -m helpers "$@" ;;
+    *) fail "Unknown: $task. Run make, which lists what there is." ;;
+esac

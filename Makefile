@@ -1,0 +1,25 @@
+# `make` alone lists the targets. Each first does what is missing, and may be stopped at any point and repeated.
+MAKEFLAGS += --no-print-directory
+
+help:  ## list the targets
+	@awk -F ':  ## ' '/^[a-z]+:  ## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+lab:  ## set up what is missing, open JupyterLab with lesson 0 (ARGS=--no-browser prints the address)
+	@sh .setup.sh lab $(ARGS)
+test:  ## all tests: style, pytest, every notebook executed and compared
+	@sh .setup.sh test
+quick:  ## the tests that need no notebook and no real model, in under a minute
+	@sh .setup.sh quick
+lint:  ## style, spelling, and the layers of the package
+	@sh .setup.sh lint
+exercises:  ## write exercises/ from solutions/
+	@sh .setup.sh course exercises $(ARGS)
+lessons:  ## execute lessons and solutions and store their outputs
+	@sh .setup.sh course lessons $(ARGS)
+fetch:  ## fetch and verify model and ratings, convert the model once
+	@sh .setup.sh course fetch
+doctor:  ## check Python, packages, device, model, ratings and memory
+	@sh .setup.sh course doctor
+clean:  ## remove .venv and the tools' caches; the fetched model stays
+	@rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache build *.egg-info
+
+.PHONY: help lab test quick lint exercises lessons fetch doctor clean
