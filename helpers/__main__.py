@@ -17,7 +17,7 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command: the module `helpers.course.COMMAND`, with `add_arguments(parser)` and `run(args) -> exit code`."""
+    """Run one command: a module `helpers.course.COMMAND` with `add_arguments(parser)` and `run(args) -> exit code`."""
     argv = sys.argv[1:] if argv is None else argv
     try:
         return _run(argv)
