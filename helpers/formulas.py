@@ -1,0 +1,118 @@
+"""Every equation of the course, on tensors. No model, no file, no state: each can be checked with a pencil."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def absmax_quantize(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Quantize each row to whole numbers from -127 to 127 by its largest magnitude.
+
+        q = round(127 · x / max|x|)      Dettmers et al. (2022), "LLM.int8()", equation 1, one scale a row
+
+    Args:
+        rows: (rows, columns), a float dtype.
+
+    Returns:
+        The codes, (rows, columns), int8, and max|x| of each row, (rows,), float32.
+    """
+    absmax = rows.abs().amax(dim=1).float()
+    codes = torch.round(rows.float() * (127 / absmax.clamp_min(torch.finfo(torch.float32).tiny))[:, None])
+    return codes.to(torch.int8), absmax
+
+
+def absmax_dequantize(codes: Tensor, absmax: Tensor) -> Tensor:
+    """Turn int8 codes back into numbers: q · max|x| / 127; (rows, columns), float32. Off by half a step at most."""
+    return codes.float() * (absmax[:, None] / 127)
+
+
+def lora_output(x: Tensor, weight: Tensor, lora_A: Tensor, lora_B: Tensor, scaling: float) -> Tensor:
+    """What a linear layer with a LoRA adapter computes, without a bias.
+
+        y = x Wᵀ + scaling · (x Aᵀ) Bᵀ,   scaling = alpha / r      Hu et al. (2021), "LoRA", equation 3
+
+    Args:
+        x: (…, inputs).
+        weight: (outputs, inputs), frozen.
+        lora_A: (r, inputs), drawn at random.
+        lora_B: (outputs, r), zero at the start, so that training starts from the original model.
+        scaling: alpha / r.
+
+    Returns:
+        (…, outputs).
+    """
+    return x @ weight.T + scaling * (x @ lora_A.T) @ lora_B.T
+
+
+def token_logprobs(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Log-probability of each token given those before it: logits at position t speak about token t + 1.
+
+    Args:
+        logits: (batch, length, vocabulary), what a causal model returns for `tokens`.
+        tokens: (batch, length), int64.
+
+    Returns:
+        (batch, length - 1), nats, float32: entry t belongs to tokens[:, t + 1].
+
+    Raises:
+        ValueError: logits and tokens are not of the same batch and length.
+    """
+    if logits.shape[:2] != tokens.shape:
+        raise ValueError(f"Logits of {tuple(logits.shape[:2])} do not belong to tokens of {tuple(tokens.shape)}.")
+    logprobs = functional.log_softmax(logits[:, :-1].float(), dim=-1)
+    return logprobs.gather(-1, tokens[:, 1:, None]).squeeze(-1)
+
+
+def kl_per_token(policy_logprobs: Tensor, reference_logprobs: Tensor) -> Tensor:
+    """Estimate KL(policy || reference) at each token from the one token the policy sampled there.
+
+        k3 = r - 1 - log r,   r = reference / policy      Schulman (2020), "Approximating KL Divergence"
+
+    Never negative, 0 where the models agree, and exact on average over tokens *sampled from the policy*.
+    It measures; it is no loss, for its gradient is not the gradient of the KL.
+
+    Args:
+        policy_logprobs: (batch, response), nats: log-probabilities of the sampled tokens.
+        reference_logprobs: (batch, response), nats: of the same tokens, under the reference.
+
+    Returns:
+        (batch, response), nats, in the dtype of the inputs.
+
+    Raises:
+        ValueError: the shapes differ. Broadcasting would silently compare different tokens.
+    """
+    if policy_logprobs.shape != reference_logprobs.shape:
+        raise ValueError(
+            f"The policy has log-probs of shape {tuple(policy_logprobs.shape)}, the reference of "
+            f"{tuple(reference_logprobs.shape)}: give both for the same tokens."
+        )
+    log_r = reference_logprobs - policy_logprobs
+    return torch.expm1(log_r) - log_r
+
+
+def bradley_terry_loss(first_scores: Tensor, second_scores: Tensor, preferences: Tensor) -> Tensor:
+    """Cross-entropy between what people prefer and what two scores say they would.
+
+        P(first preferred) = sigmoid(first - second)      Bradley & Terry (1952)
+
+    Args:
+        first_scores, second_scores: (pairs,), any unit: only differences count.
+        preferences: (pairs,), in [0, 1]: the share of people who prefer the first.
+
+    Returns:
+        A scalar, nats a pair.
+    """
+    return functional.binary_cross_entropy_with_logits(first_scores - second_scores, preferences)
+
+
+def agreement(score_gaps: Tensor, rating_gaps: Tensor) -> tuple[float, float]:
+    """The share of pairs that scores put in the same order as people, and the half-width of its 95% interval.
+
+    A tie of the scores counts as half. The interval is p ± 1.96 √(p (1 - p) / n), for pairs that share no sentence.
+
+    Args:
+        score_gaps, rating_gaps: (pairs,): first minus second; no rating gap is 0.
+    """
+    right = (score_gaps * rating_gaps > 0).double() + 0.5 * (score_gaps == 0)
+    share = right.mean().item()
+    return share, 1.96 * (share * (1 - share) / len(right)) ** 0.5

