@@ -1,5 +1,6 @@
 """Inputs and calls of lesson 3: PPO with a shared reference."""
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -15,7 +16,6 @@ POLICY_AND_REFERENCE_LOGPROBS_OUTPUTS = {
     "policy_varies": bool,  # another result when called again: dropout
     "reference": Tensor,
     "reference_kind": str,
-    "reference_has_gradient": bool,
     "adapter_on": bool,  # these four: of the model, afterwards
     "mode_changed": bool,
     "trainable_changed": bool,
@@ -81,7 +81,6 @@ def call_policy_and_reference_logprobs(answer: Callable, inputs: dict) -> dict:
         "policy_varies": _is_pair(again) and not torch.equal(plain_tensor(policy), plain_tensor(again[0])),
         "reference": plain_tensor(reference),
         "reference_kind": kind(reference),
-        "reference_has_gradient": bool(getattr(reference, "requires_grad", False)),
         **left,
     }
 
@@ -100,7 +99,9 @@ def policy_model(inputs: dict):
         bias="none",
         task_type="CAUSAL_LM",
     )
-    model = get_peft_model(base, config)
+    with warnings.catch_warnings():  # peft asks transformers by a name that is on its way out
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        model = get_peft_model(base, config)
     with torch.no_grad():
         for name, module in model.base_model.model.named_modules():
             if name.endswith(_ADAPTED):
@@ -114,7 +115,9 @@ def _is_pair(value: object) -> bool:
 
 
 def _adapter_on(model) -> bool:
-    layers = [module for module in model.modules() if hasattr(module, "disable_adapters")]
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
     return bool(layers) and not any(layer.disable_adapters or layer.merged for layer in layers)
 
 

@@ -35,8 +35,6 @@ _HINTS = {
     "returns its negative.",
     "policy_has_no_gradient": "The policy's log-probabilities carry no gradient, so PPO could not train it. Only the "
     "reference's pass belongs under torch.no_grad().",
-    "reference_has_gradient": "The reference's log-probabilities carry a gradient: memory kept for a backward pass "
-    "that must never come. Run that pass under torch.no_grad().",
 }
 
 
@@ -46,8 +44,7 @@ def policy_and_reference_logprobs_verdict(inputs: dict, outputs: dict) -> Verdic
     due = {name: _next_token_logprobs(values, inputs["tokens"]) for name, values in logits.items()}
     name, part = _fault(inputs["tokens"], outputs, due, logits)
     if not name:
-        both = zip(("policy", "reference"), (outputs, due), strict=False)
-        return Verdict(True, *(_both(source) for _, source in both))
+        return Verdict(True, _both(outputs), _both(due))
     kind = outputs["kind"] if name == "not_a_pair" else outputs[f"{part}_kind"]
     verdict = failed(name, outputs[part], due[part], _HINTS, kind=kind)
     return Verdict(False, f"{part} {verdict.got}", f"{part} {verdict.due}", verdict.hint, name)
@@ -71,9 +68,7 @@ def _fault(tokens: Tensor, outputs: dict, due: dict, logits: dict) -> tuple[str,
             if agree(outputs[part], due[other]):
                 return {"policy": "adapter_off_in_both", "reference": "adapter_still_on"}[part], part
             return cause_of(outputs[part], _causes(logits[part], due[part], tokens)), part
-    if not outputs["policy_has_gradient"]:
-        return "policy_has_no_gradient", "policy"
-    return ("reference_has_gradient", "reference") if outputs["reference_has_gradient"] else ("", "")
+    return ("", "") if outputs["policy_has_gradient"] else ("policy_has_no_gradient", "policy")
 
 
 def _fault_of_model(outputs: dict) -> str:

@@ -1,0 +1,131 @@
+"""Each wrong answer gets its own hint, each right one passes, whatever the inputs; and the parts stay apart."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+
+from helpers.checks.check import CheckStopped, MissingAnswer, WrongAnswer, check
+from helpers.checks.registry import EXERCISES, exercise
+
+BANK = Path(__file__).parent / "wrong_answers"
+CHECKS = Path(__file__).parents[1] / "helpers" / "checks"
+WRONG = sorted(BANK.glob("*/wrong_*.py"))
+RIGHT = sorted(BANK.glob("*/right_*.py"))
+SEEDS = (0, 1, 2**62)
+
+
+def answer_in(path: Path):
+    namespace = {}
+    exec(compile(path.read_text(), path.name, "exec"), namespace)
+    return namespace[exercise(path.parent.name).function]
+
+
+@cache
+def verdict_on(path: Path, seed: int):
+    asked = exercise(path.parent.name)
+    inputs = asked.inputs(seed)
+    return asked.verdict(inputs, asked.call(answer_in(path), inputs))
+
+
+def named(path: Path) -> str:
+    return f"{path.parent.name}-{path.stem}"
+
+
+@pytest.mark.parametrize("path", WRONG, ids=named)
+def test_wrong_answer_gets_its_own_hint_on_any_inputs(path):
+    due = path.read_text().splitlines()[0].removeprefix("# hint: ")
+    verdicts = [verdict_on(path, seed) for seed in SEEDS]
+    assert [(verdict.hint_name, verdict.passed) for verdict in verdicts] == [(due, False)] * len(SEEDS)
+
+
+@pytest.mark.parametrize("path", RIGHT, ids=named)
+def test_right_answer_passes_on_any_inputs(path):
+    verdicts = [verdict_on(path, seed) for seed in SEEDS]
+    assert [(verdict.hint_name, verdict.passed) for verdict in verdicts] == [("", True)] * len(SEEDS)
+
+
+@pytest.mark.parametrize("exercise_id", EXERCISES)
+def test_bank_holds_enough_answers_and_no_hint_text_twice(exercise_id):
+    wrong = [path for path in WRONG if path.parent.name == exercise_id]
+    hints = {verdict_on(path, 0).hint_name: verdict_on(path, 0).hint for path in wrong}
+    assert len(wrong) >= 6 and any(path.parent.name == exercise_id for path in RIGHT)
+    assert len(set(hints.values())) == len(hints)
+
+
+@pytest.mark.parametrize("exercise_id", EXERCISES)
+def test_bank_mostly_returns_the_right_kind_and_shape(exercise_id):
+    names = [verdict_on(path, 0).hint_name for path in WRONG if path.parent.name == exercise_id]
+    misshapen = [name for name in names if name in ("shape", "not_a_tensor", "not_a_pair")]
+    assert len(misshapen) * 3 <= len(names)
+
+
+@pytest.mark.parametrize("path", RIGHT, ids=named)
+def test_result_remembered_from_the_fixed_inputs_fails_on_fresh_ones(path):
+    asked = exercise(path.parent.name)
+    with torch.random.fork_rng(devices=[]):
+        remembered = []
+        asked.call(lambda *given: remembered.append(answer_in(path)(*given)) or remembered[-1], asked.inputs(11))
+        outputs = asked.call(lambda *given: remembered[0], asked.inputs(12))
+    assert not asked.verdict(asked.inputs(12), outputs).passed
+
+
+@pytest.mark.parametrize("exercise_id", EXERCISES)
+def test_inputs_are_drawn_from_the_seed_alone(exercise_id):
+    first, again, other = (exercise(exercise_id).inputs(seed) for seed in (3, 3, 4))
+    equal = [torch.equal(torch.as_tensor(first[name]), torch.as_tensor(again[name])) for name in first]
+    assert all(equal) and any(not torch.equal(torch.as_tensor(first[n]), torch.as_tensor(other[n])) for n in first)
+
+
+@pytest.mark.parametrize("path", sorted(CHECKS.rglob("*.py")), ids=lambda path: str(path.relative_to(CHECKS)))
+def test_parts_of_a_check_import_no_verdict_before_the_answer_ran_and_never_a_solution(path):
+    forbidden = (
+        ("solutions", "exercises")
+        if path.parent.name == "verdicts" or path.name == "check.py"
+        else ("solutions", "exercises", "verdicts")
+    )
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not [name for name in names if set(name.split(".")) & set(forbidden)]
+
+
+def test_check_says_got_due_and_cause_of_a_wrong_answer():
+    with pytest.raises(WrongAnswer) as stopped:
+        check("2.1", answer_in(BANK / "2.1" / "wrong_sign.py"))
+    assert [part in str(stopped.value) for part in ("got  (12, 12)", "due  (12, 12)", "wrong sign")] == [True] * 3
+
+
+def test_check_of_an_unanswered_exercise_names_the_function_to_write():
+    def unanswered(*given):
+        raise NotImplementedError("Exercise 2.1: your lines here")
+
+    with pytest.raises(MissingAnswer, match="Exercise 2.1 waits for your answer: in merged_weight"):
+        check("2.1", unanswered)
+
+
+def test_check_lets_errors_of_the_answer_through_as_they_are():
+    def unsupported(*given):
+        raise NotImplementedError("this operation has no int8 kernel")
+
+    with pytest.raises(NotImplementedError, match="no int8 kernel"):
+        check("2.1", unsupported)
+
+
+def test_check_shows_its_message_without_a_traceback():
+    assert CheckStopped("Only this.")._render_traceback_() == ["Only this."]
+
+
+def test_check_leaves_the_random_numbers_of_the_notebook_alone():
+    torch.manual_seed(5)
+    due = torch.rand(3)
+    torch.manual_seed(5)
+    check("3.1", answer_in(BANK / "3.1" / "right_cross_entropy.py"))
+    assert torch.equal(torch.rand(3), due)
+
+
+def test_check_of_an_unknown_exercise_lists_those_there_are():
+    with pytest.raises(ValueError, match="There are: 1.1, 2.1, 3.1"):
+        check("9.9", print)

@@ -1,0 +1,12 @@
+# hint: dropout_left_on
+import torch
+
+
+def policy_and_reference_logprobs(model, tokens):
+    def logprobs():
+        return torch.log_softmax(model(input_ids=tokens).logits[:, :-1], dim=-1).gather(2, tokens[:, 1:, None]).squeeze(2)
+
+    policy = logprobs()
+    with torch.no_grad(), model.disable_adapter():
+        reference = logprobs()
+    return policy, reference
