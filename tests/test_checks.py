@@ -102,7 +102,7 @@ def test_check_of_an_unanswered_exercise_names_the_function_to_write():
     def unanswered(*given):
         raise NotImplementedError("Exercise 2.1: your lines here")
 
-    with pytest.raises(MissingAnswer, match="Exercise 2.1 waits for your answer: in merged_weight"):
+    with pytest.raises(MissingAnswer, match=r"Exercise 2\.1 waits for your answer: in merged_weight"):
         check("2.1", unanswered)
 
 
@@ -127,5 +127,5 @@ def test_check_leaves_the_random_numbers_of_the_notebook_alone():
 
 
 def test_check_of_an_unknown_exercise_lists_those_there_are():
-    with pytest.raises(ValueError, match="There are: 1.1, 2.1, 3.1"):
+    with pytest.raises(ValueError, match=r"There are: 1\.1, 2\.1, 3\.1"):
         check("9.9", print)

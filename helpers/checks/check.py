@@ -47,7 +47,7 @@ def check(exercise_id: str, answer: Callable) -> None:
             f"  got  {verdict.got}\n  due  {verdict.due}\n\n"
             f"Likely cause: {verdict.hint}"
         )
-    print(f"Exercise {asked.id} is right. Yours: {verdict.got}")
+    print(f"Exercise {asked.id} is right: it agrees with {asked.agrees_with}.")
 
 
 def _verdict(asked, answer: Callable) -> Verdict:

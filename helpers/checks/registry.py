@@ -15,6 +15,7 @@ class Exercise:
     points: int
     difficulty: int  # 1 to 3
     minutes: int
+    agrees_with: str  # what the verdict compares with, independent of any solution
     needs_gpu: bool = False
     setup: str = "import torch"  # what stands in the set-up cell, as far as an answer needs it
 
@@ -66,9 +67,33 @@ class Exercise:
 
 
 _ALL = (
-    Exercise("1.1", "A linear layer in 8-bit", "int8_linear", points=2, difficulty=2, minutes=10),
-    Exercise("2.1", "Fold the adapter into the weight", "merged_weight", points=1, difficulty=1, minutes=5),
-    Exercise("3.1", "Two models out of one", "policy_and_reference_logprobs", points=3, difficulty=3, minutes=15),
+    Exercise(
+        "1.1",
+        "A linear layer in 8-bit",
+        "int8_linear",
+        points=2,
+        difficulty=2,
+        minutes=10,
+        agrees_with="bitsandbytes' own kernels",
+    ),
+    Exercise(
+        "2.1",
+        "Fold the adapter into the weight",
+        "merged_weight",
+        points=1,
+        difficulty=1,
+        minutes=5,
+        agrees_with="a layer that peft merged",
+    ),
+    Exercise(
+        "3.1",
+        "Two models out of one",
+        "policy_and_reference_logprobs",
+        points=3,
+        difficulty=3,
+        minutes=15,
+        agrees_with="two separate models, with the adapter and without",
+    ),
 )
 EXERCISES = {exercise.id: exercise for exercise in _ALL}
 

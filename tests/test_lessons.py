@@ -1,0 +1,111 @@
+"""The notebooks that are committed, and the command that executes and stores them."""
+
+import argparse
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from helpers.checks.registry import EXERCISES
+from helpers.course import lessons, notebook
+
+ROOT = Path(__file__).parents[1]
+SOLUTIONS = sorted((ROOT / "solutions").glob("*.ipynb"))
+EXECUTED = sorted((ROOT / "notebooks").glob("*.ipynb")) + SOLUTIONS
+ANSWERS = {asked.answer_id for asked in EXERCISES.values()}
+
+
+def named(path: Path) -> str:
+    return f"{path.parent.name}-{path.stem}"
+
+
+def codes(path: Path) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.read(path).cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("path", EXECUTED, ids=named)
+def test_notebook_was_executed_from_top_to_bottom(path):
+    assert [cell.execution_count for cell in codes(path)] == list(range(1, len(codes(path)) + 1))
+
+
+@pytest.mark.parametrize("path", EXECUTED, ids=named)
+def test_notebook_shows_no_error_warning_or_path(path):
+    lessons.refuse_unclean(notebook.read(path))
+
+
+@pytest.mark.parametrize("path", EXECUTED, ids=named)
+def test_notebook_is_stored_without_traces_of_a_machine(path):
+    assert path.read_text(encoding="utf-8") == nbformat.writes(notebook.clean(notebook.read(path))) + "\n"
+
+
+@pytest.mark.parametrize("path", EXECUTED, ids=named)
+def test_notebook_has_no_code_cell_over_40_lines(path):
+    assert max(len(cell.source.splitlines()) for cell in codes(path)) <= 40
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=named)
+def test_solution_asks_for_at_most_10_missing_lines_inside_a_function(path):
+    for cell in codes(path):
+        if notebook.grade_id(cell) in ANSWERS:
+            missing = cell.source.split(notebook.BEGIN)[1].split(notebook.END)[0].splitlines()[1:-1]
+            assert 1 <= len([line for line in missing if line.strip()]) <= 10
+            assert all(line.startswith("    ") for line in missing if line)
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=named)
+def test_solution_cells_have_the_metadata_of_nbgrader(path):
+    due = {"schema_version": 3, "task": False}
+    points = {asked.check_id: asked.points for asked in EXERCISES.values()}
+    for cell in [cell for cell in codes(path) if notebook.grade_id(cell)]:
+        name = notebook.grade_id(cell)
+        answer = {**due, "grade_id": name, "solution": True, "grade": False, "locked": False}
+        check = {**due, "grade_id": name, "solution": False, "grade": True, "locked": True, "points": points.get(name)}
+        assert cell.metadata.nbgrader == (answer if name in ANSWERS else check)
+
+
+def test_solutions_hold_each_exercise_once_with_its_check_right_below_and_its_title_above():
+    found = []
+    for cells in (notebook.read(path).cells for path in SOLUTIONS):
+        for place, cell in enumerate(cells):
+            for asked in [asked for asked in EXERCISES.values() if asked.answer_id == notebook.grade_id(cell)]:
+                above = "\n".join(other.source for other in cells[place - 2 : place])
+                assert asked.heading in above and asked.title in above
+                assert cells[place + 1].source == f'check("{asked.id}", {asked.function})'
+                assert cells[place + 2].source.count("<details>") == 2
+                found.append(asked.id)
+    assert found == list(EXERCISES)
+
+
+def test_solutions_begin_with_the_set_up_that_an_answer_gets_when_graded():
+    setups = {path.name[0]: codes(path)[0].source for path in SOLUTIONS}
+    assert all(asked.setup in setups[str(asked.lesson)] for asked in EXERCISES.values())
+
+
+@pytest.mark.parametrize(
+    ("output", "fault"),
+    [
+        (new_output("error", ename="KeyError", evalue="1"), "an error: KeyError"),
+        (new_output("stream", name="stderr", text="100%"), "stderr: 100%"),
+        (new_output("stream", name="stdout", text=f"{Path.home()}/x"), "a path of this machine"),
+        (new_output("execute_result", data={"text/html": f"<b>{ROOT}</b>"}), "a path of this machine"),
+        (new_output("stream", name="stdout", text="x.py:1: UserWarning: old"), "UserWarning: old"),
+        (new_output("execute_result", data={"text/plain": "<function f at 0x7f00aa00bb00>"}), "an address in memory"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.output_type,
+)
+def test_lessons_refuse_an_output_that_would_differ_elsewhere_and_name_the_cell(output, fault):
+    made = new_notebook(cells=[new_code_cell("1"), new_code_cell("2", outputs=[output])])
+    with pytest.raises(ValueError, match=rf"Cell 2 shows .*{re.escape(fault)}"):
+        lessons.refuse_unclean(made)
+
+
+def test_lessons_store_outputs_and_keep_ids_but_no_failed_notebook(tmp_path, capsys):
+    good, bad = tmp_path / "good.ipynb", tmp_path / "bad.ipynb"
+    notebook.write(new_notebook(cells=[new_code_cell("import os; print(1 + 1, os.listdir())", id="sum")]), good)
+    notebook.write(new_notebook(cells=[new_code_cell("print('ran')"), new_code_cell("1 / 0")]), bad)
+    before = bad.read_bytes()
+    assert lessons.run(argparse.Namespace(files=[bad, good], seconds=60)) == 1
+    assert "Cell 2: ZeroDivisionError" in capsys.readouterr().err and bad.read_bytes() == before
+    assert [(cell.id, cell.outputs[0].text[:1]) for cell in codes(good)] == [("sum", "2")]
