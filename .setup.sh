@@ -69,7 +69,7 @@ tick() { # say every five seconds that it goes on, and how far; `$$` is the scri
     seconds=0
     while sleep 5 && kill -0 $$ 2>/dev/null; do
         seconds=$((seconds + 5))
-        echo "  $seconds s, $(($(du -sk .venv 2>/dev/null | cut -f1) / 1000)) MB: $(tail -n 1 $PIP_LOG | cut -c -80)"
+        echo "  $seconds s, $(($(du -sk .venv 2>/dev/null | cut -f1) / 1000)) MB: $(tail -n 1 $PIP_LOG | sed 's/^ *//' | cut -c -80)"
     done
 }
 
@@ -93,7 +93,8 @@ broken() { # say why .venv could not be made, and leave no half of it
 lab() {
     as_root=""
     [ "$(id -u)" -ne 0 ] || as_root=--allow-root # Jupyter asks for this from root, and from nobody else
-    exec $python -m jupyterlab --ServerApp.root_dir="$PWD" $as_root "$@" $LESSON
+    echo "Starting JupyterLab with lesson 0. Control-C stops it."
+    exec $python -m jupyterlab --log-level=WARN --LabApp.default_url=/lab/tree/$LESSON $as_root "$@"
 }
 
 lint() {
