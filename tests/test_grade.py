@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -21,17 +22,19 @@ SUBMISSIONS = {
     "=right": RIGHT + "print('lines left over')\nmerged_weight(undefined)\n",
     "wrong": WRONG,
     "empty": BODY + "    raise NotImplementedError('Exercise 2.1: write your lines here')\n",
-    "always_equal": BODY + "    class Equal:\n        __eq__ = lambda *_: True\n    return Equal()\n",
-    "patched": "torch.allclose = torch.equal = lambda *_, **__: True\n" + WRONG,
     "exits": "import os\n" + BODY + "    os._exit(0)\n",
     "raises": BODY + "    return {}['=HYPERLINK()']\n",
-    "forged": "import json, os, safetensors.torch\n" + BODY
-    + "    safetensors.torch.save_file({'output': torch.zeros(12, 12)}, 'outputs.safetensors')\n"
-    + "    json.dump({'passed': True, 'points': 9}, open('outputs.json', 'w'))\n    os._exit(0)\n",
-    "knows_no_verdict": "import sys\n" + BODY
-    + "    assert not [name for name in sys.modules if 'verdict' in name]\n"
-    + RIGHT.splitlines()[1] + "\n",
-}  # fmt: skip
+}
+ATTACKS = {
+    "always_equal": BODY + "    class Equal:\n        __eq__ = lambda *_: True\n    return Equal()\n",
+    "patched": "torch.allclose = torch.equal = lambda *_, **__: True\n" + WRONG,
+    "forged": """import json, os, safetensors.torch
+safetensors.torch.save_file({"output": torch.zeros(12, 12)}, "outputs.safetensors")
+json.dump({"passed": True, "points": 9}, open("outputs.json", "w"))
+os._exit(0)
+""",
+    "knows_no_verdict": "import sys\nassert not [name for name in sys.modules if 'verdict' in name]\n" + RIGHT,
+}
 
 
 def notebook(*sources: str, answer_id: str = "exercise-2-1") -> str:
@@ -76,20 +79,31 @@ def result(rows, learner: str, exercise_id: str = "2.1") -> tuple[str, str]:
     [
         ("'=right", ("1", "ok")),
         ("copies", ("1", "ok")),
-        ("knows_no_verdict", ("1", "ok")),
         ("wrong", ("0", "ok")),
-        ("always_equal", ("0", "ok")),
-        ("patched", ("0", "ok")),
         ("empty", ("0", "missing")),
         ("nothing", ("0", "missing")),
         ("broken", ("0", "refused")),
-        ("forged", ("0", "refused")),
         ("exits", ("0", "crash")),
         ("raises", ("0", "crash")),
     ],
 )
 def test_grade_gives_a_submission_the_points_and_status_it_earned(rows, learner, due):
     assert result(rows, learner) == due
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("name", "due"),
+    [
+        ("always_equal", ("0", "ok")),
+        ("patched", ("0", "ok")),
+        ("forged", ("0", "refused")),
+        ("knows_no_verdict", ("1", "ok")),
+    ],
+)
+def test_grade_gives_an_attack_what_it_earned(tmp_path, name, due):
+    hand_in(tmp_path, name, notebook(ATTACKS[name]))
+    assert result(graded(tmp_path, tmp_path / "grades.csv"), name) == due
 
 
 def test_grade_has_one_row_for_each_learner_and_exercise(rows):
@@ -122,8 +136,10 @@ def test_grade_of_the_solutions_is_full_points(tmp_path):
 
 def test_grade_ends_an_endless_answer_at_the_limit(tmp_path):
     hand_in(tmp_path, "endless", notebook("while True:\n    pass\n"))
+    started = time.monotonic()
     rows = graded(tmp_path, tmp_path / "grades.csv", seconds=2)
     assert result(rows, "endless") == ("0", "timeout")
+    assert time.monotonic() - started < 15
 
 
 def test_grade_shows_nothing_that_a_submission_prints(tmp_path, capfd):

@@ -99,13 +99,14 @@ def graded(submission: Submission, asked: Exercise, grading: Grading) -> Row:
 
 def _graded_answer(learner: str, asked: Exercise, source: str, grading: Grading) -> Row:
     inputs = grading.inputs(asked)
-    ran = run_answer(asked, source, inputs, grading.seconds)
-    if ran.status != "ok":
-        return Row(learner, asked.id, 0, asked.points, ran.status, ran.reason)
     try:
+        ran = run_answer(asked, source, inputs, grading.seconds)
+        if ran.status != "ok":
+            return Row(learner, asked.id, 0, asked.points, ran.status, ran.reason)
         verdict = asked.verdict(inputs, ran.outputs)
-    except Exception:  # outputs are untrusted: whatever they upset here is theirs, and must not stop the others
-        return Row(learner, asked.id, 0, asked.points, "refused", "what came back could not be compared")
+    except Exception as error:  # whatever an answer upsets here, a full disk included, must not stop the others
+        reason = f"it could not be graded ({type(error).__name__})"
+        return Row(learner, asked.id, 0, asked.points, "refused", reason)
     if verdict.passed:
         return Row(learner, asked.id, asked.points, asked.points, "ok", "")
     return Row(learner, asked.id, 0, asked.points, "ok", f"{verdict.hint_name}: {verdict.hint}")

@@ -1,7 +1,8 @@
 """The shape of a verdict, and how a returned tensor is compared with what is due and with each known mistake."""
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -21,7 +22,9 @@ class Verdict:
 
 
 COMMON_HINTS = {
-    "not_a_tensor": "Your function returned {kind}, not a tensor. Did the last line lose its `return`?",
+    "not_a_tensor": "Your function returned {kind}; a tensor is due. NoneType means that nothing was returned.",
+    "result_transposed": "Your result lies on its side: {got_shape} for {due_shape}. Its first dimension belongs to "
+    "the rows of the first input.",
     "shape": "Your result has shape {got_shape}; it should be {due_shape}.",
     "inputs_changed": "An input is not what it was before the call. An operation that ends in _ (or +=, or x[…] =) "
     "writes into the caller's tensor: work on a new one.",
@@ -49,11 +52,12 @@ def tensor_verdict(outputs: dict, due: Tensor, causes: Causes, hints: Mapping[st
     """The verdict on an answer that returns one tensor, in the dtype of its inputs (float32)."""
     got = outputs["output"]
     if outputs["kind"] != "Tensor":
-        return failed("not_a_tensor", got, due, hints, kind=outputs["kind"])
+        return failed("not_a_tensor", outputs["kind"], due, hints)
     if got.shape != due.shape:
-        return failed("shape", got, due, hints)
+        return failed("result_transposed" if got.shape == due.mT.shape else "shape", got, due, hints)
     if outputs["inputs_changed"]:
-        return failed("inputs_changed", got, due, hints)
+        verdict = failed("inputs_changed", got, due, hints)
+        return replace(verdict, got="an input with other values afterwards", due="inputs as they came")
     if not agree(got, due):
         return failed(cause_of(got, causes), got, due, hints)
     if got.dtype != torch.float32:
@@ -61,30 +65,37 @@ def tensor_verdict(outputs: dict, due: Tensor, causes: Causes, hints: Mapping[st
     return Verdict(True, described(got), described(due.float()))
 
 
-def failed(name: str, got: Tensor, due: Tensor, hints: Mapping[str, str], kind: str = "Tensor") -> Verdict:
-    """A verdict with the hint of this name, its figures filled in."""
-    here = _largest_difference(got, due)
-    text = {**COMMON_HINTS, **hints}[name].format(
-        kind=kind,
-        got=here[0],
-        due=here[1],
+def failed(name: str, got: Tensor | str, due: Tensor, hints: Mapping[str, str]) -> Verdict:
+    """A verdict with the hint of this name, its figures filled in. `got` is a string where it is no tensor."""
+    hint = {**COMMON_HINTS, **hints}[name]
+    if isinstance(got, str):
+        return Verdict(False, got, described(due.float()), hint.format(kind=got), name)
+    row, place = _largest_difference(got, due)
+    text = hint.format(
+        kind="Tensor",
+        got=got.flatten()[place].item() if got.numel() else math.nan,
+        due=due.flatten()[place].item(),
         got_shape=tuple(got.shape),
         due_shape=tuple(due.shape),
         got_dtype=str(got.dtype),
         due_dtype="torch.float32",
     )
-    return Verdict(False, described(got) if kind == "Tensor" else kind, described(due.float()), text, name)
+    return Verdict(False, described(got, row), described(due.float(), row), text, name)
 
 
-def described(tensor: Tensor) -> str:
-    """Shape, dtype and the first values, short enough for one line."""
-    values = ", ".join(f"{value:.4g}" for value in tensor.flatten()[:4].tolist())
+def described(tensor: Tensor, row: int = 0) -> str:
+    """Shape, dtype and the first values of one row, short enough for one line."""
+    rows = tensor.reshape(-1, tensor.shape[-1]) if tensor.dim() and tensor.numel() else tensor.reshape(1, -1)
+    row = min(row, len(rows) - 1)
+    values = ", ".join(f"{value:.4g}" for value in rows[row, :4].tolist())
     dtype = str(tensor.dtype).removeprefix("torch.")
-    return f"{tuple(tensor.shape)} {dtype}: {values}{' …' if tensor.numel() > 4 else ''}"
+    return f"{tuple(tensor.shape)} {dtype}, row {row}: {values}{' …' if rows.shape[1] > 4 else ''}"
 
 
-def _largest_difference(got: Tensor, due: Tensor) -> tuple[float, float]:
-    if got.shape != due.shape or not got.numel():
-        return float("nan"), float("nan")
-    place = (got.double() - due.double()).abs().argmax()
-    return got.flatten()[place].item(), due.flatten()[place].item()
+def _largest_difference(got: Tensor, due: Tensor) -> tuple[int, int]:
+    """The row and the place (in all values) where the two differ most, for the size of their row."""
+    if got.shape != due.shape:
+        return 0, 0
+    size = due.double().abs().amax(dim=-1, keepdim=True)
+    place = int(((got.double() - due.double()).abs() / size).nan_to_num(posinf=math.inf, nan=math.inf).argmax())
+    return place // due.shape[-1], place

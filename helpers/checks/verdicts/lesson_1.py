@@ -11,7 +11,7 @@ _INT8_LINEAR_HINTS = {
     "weight_in_float": "Only x went through int8; weight is as it came. A product of integers needs both.",
     "x_in_float": "Only weight went through int8; x is as it came. A product of integers needs both.",
     "one_scale_for_all": "You have {got:.4g} where {due:.4g} is due: one absmax serves the whole tensor, set by its "
-    "largest row. A row a hundred times smaller is left with two or three integers. Give each row its own scale.",
+    "largest row. A row a hundred times smaller is left with -1, 0 and 1. Give each row its own scale.",
     "scale_per_column": "These scales run down the columns (dim=0). In a matrix product the columns are summed over, "
     "so a scale that differs among them cannot be taken out of the integer sum. Take amax along the last dimension.",
     "divided_by_128": "Scaled to 128 steps instead of 127. int8 ends at -128 and +127, so the largest value of a row "

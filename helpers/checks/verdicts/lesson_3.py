@@ -1,5 +1,7 @@
 """Verdicts of lesson 3: PPO with a shared reference."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -8,6 +10,8 @@ from helpers.checks.verdicts.compare import Causes, Verdict, agree, cause_of, de
 
 _HINTS = {
     "not_a_pair": "Your function returned {kind}; it should return two tensors: `return policy, reference`.",
+    "one_too_many": "You return {got_shape}, one column more than {due_shape}: the logits at the last position are "
+    "about a token that is not there, and the first token has nothing before it that could predict it.",
     "adapters_left_off": "The model you were given has its adapter off (or merged, or gone) afterwards: the next PPO "
     "step would train nothing. `with model.disable_adapter():` switches it on again when the block ends.",
     "mode_changed": "The model came in training mode and is in another now. Remember `model.training` first, "
@@ -37,6 +41,16 @@ _HINTS = {
     "reference's pass belongs under torch.no_grad().",
 }
 
+_SEEN = {  # where the figures are right, what was seen instead and what is due
+    "not_a_pair": ("not two results", "policy and reference"),
+    "adapters_left_off": ("a model without its adapter afterwards", "its adapter on, as it came"),
+    "mode_changed": ("a model in another mode afterwards", "training mode, as it came"),
+    "trainable_changed": ("other trainable parameters afterwards", "the adapter's alone, as it came"),
+    "weights_changed": ("other weights afterwards", "not one bit changed"),
+    "dropout_left_on": ("two results for the same tokens", "one"),
+    "policy_has_no_gradient": ("a policy without gradient", "one that can be trained"),
+}
+
 
 def policy_and_reference_logprobs_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against two separate models without peft: the base, and the base with the adapter added to its weights."""
@@ -45,9 +59,13 @@ def policy_and_reference_logprobs_verdict(inputs: dict, outputs: dict) -> Verdic
     name, part = _fault(inputs["tokens"], outputs, due, logits)
     if not name:
         return Verdict(True, _both(outputs), _both(due))
-    kind = outputs["kind"] if name == "not_a_pair" else outputs[f"{part}_kind"]
-    verdict = failed(name, outputs[part], due[part], _HINTS, kind=kind)
-    return Verdict(False, f"{part} {verdict.got}", f"{part} {verdict.due}", verdict.hint, name)
+    got = outputs[part]
+    if name in ("not_a_pair", "not_a_tensor"):
+        got = outputs["kind" if name == "not_a_pair" else f"{part}_kind"]
+    verdict = failed(name, got, due[part], _HINTS)
+    if name in _SEEN:
+        return replace(verdict, got=_SEEN[name][0], due=_SEEN[name][1])
+    return replace(verdict, got=f"{part} {verdict.got}", due=f"{part} {verdict.due}")
 
 
 def _fault(tokens: Tensor, outputs: dict, due: dict, logits: dict) -> tuple[str, str]:
@@ -58,7 +76,7 @@ def _fault(tokens: Tensor, outputs: dict, due: dict, logits: dict) -> tuple[str,
         if outputs[f"{part}_kind"] != "Tensor":
             return "not_a_tensor", part
         if outputs[part].shape != due[part].shape:
-            return "shape", part
+            return "one_too_many" if outputs[part].shape == tokens.shape else "shape", part
     if state := _fault_of_model(outputs):
         return state, "policy"
     if agree(outputs["policy"], due["reference"]) and agree(outputs["reference"], due["policy"]):

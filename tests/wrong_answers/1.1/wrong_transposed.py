@@ -1,4 +1,4 @@
-# hint: shape
+# hint: result_transposed
 import torch
 
 

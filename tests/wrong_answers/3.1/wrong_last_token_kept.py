@@ -1,4 +1,4 @@
-# hint: shape
+# hint: one_too_many
 import torch
 
 
