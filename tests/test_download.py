@@ -125,6 +125,15 @@ def test_fetch_refuses_a_file_of_another_hash_and_keeps_none_of_it(wheel):
     assert downloads() == []
 
 
+def test_fetch_runs_no_code_of_a_source_distribution_of_another_hash(sdist, tmp_path):
+    source = source_of(sdist)
+    setup = f"open({str(tmp_path / 'ran')!r}, 'w')\n".encode()
+    sdist.write_bytes(tar_of({"fake-1.0/setup.py": setup}))
+    with pytest.raises(CourseError, match="not the one this course was made with"):
+        fetch(source)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_fetch_says_that_the_index_was_not_reached(index, monkeypatch):
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # the discard port, where nobody listens
