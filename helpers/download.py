@@ -147,12 +147,29 @@ def written_aside(target: Path) -> Iterator[Path]:
     """
     with disk_problems_explained(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target.parent)
+        sweep(target.parent)
         room = Path(tempfile.mkdtemp(prefix=f".aside-{os.getpid()}-", dir=target.parent))
         try:
             yield room / target.name
             _replace(room / target.name, target, room)
         finally:
+            shutil.rmtree(room, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left aside in `folder`, and leave alone what a living one is writing."""
+    import psutil  # here, so that the doctor starts, and says so, where packages are missing
+
+    for room in folder.glob(".aside-*"):
+        try:
+            owner = psutil.Process(int(room.name.split("-")[1]))
+            # A process younger than the folder only inherited the number of the one that made it.
+            alive = owner.create_time() <= room.stat().st_mtime + 1
+        except (psutil.NoSuchProcess, FileNotFoundError):
+            alive = False
+        except psutil.AccessDenied:
+            alive = True
+        if not alive:
             shutil.rmtree(room, ignore_errors=True)
 
 
@@ -175,23 +192,6 @@ def _replace(aside: Path, target: Path, room: Path) -> None:
     if target.is_dir():
         os.replace(target, room / "old")
     os.replace(aside, target)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed processes left aside in `folder`, and leave alone what a living one is writing."""
-    import psutil  # here, so that the doctor starts, and says so, where packages are missing
-
-    for room in folder.glob(".aside-*"):
-        try:
-            owner = psutil.Process(int(room.name.split("-")[1]))
-            # A process younger than the folder only inherited the number of the one that made it.
-            alive = owner.create_time() <= room.stat().st_mtime + 1
-        except (psutil.NoSuchProcess, FileNotFoundError):
-            alive = False
-        except psutil.AccessDenied:
-            alive = True
-        if not alive:
-            shutil.rmtree(room, ignore_errors=True)
 
 
 def _download(source: Source, to: Path) -> None:

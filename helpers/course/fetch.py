@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from helpers.download import cache_folder, damage_of_folder, fetch
+from helpers.download import cache_folder, damage_of_folder, fetch, sweep
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +17,8 @@ def run(args: argparse.Namespace) -> int:
     print("Looking at model and ratings.", flush=True)
     from helpers import feedback, model  # after that line, for they import torch, which can take seconds
 
+    for aside in cache_folder().rglob(".aside-*"):
+        sweep(aside.parent)
     if not os.environ.get("COURSE_MODEL"):
         fetch(model.SOURCE, trust_note=False)
     fetch(feedback.SOURCE, trust_note=False)
