@@ -33,19 +33,23 @@ stamp() { # changes with the pinned versions, and with the folder, for a virtual
     echo "$(cksum <requirements.txt) $PWD"
 }
 
+wait_for_builder() { # two set-ups at once: the second lets the first finish
+    builder=$(cat .venv/builder 2>/dev/null || echo 0)
+    { [ "$builder" -gt 0 ] && kill -0 "$builder" 2>/dev/null; } || return 0
+    echo "Process $builder is making .venv; waiting until it is done. (There is no such process? Then: make clean)"
+    while kill -0 "$builder" 2>/dev/null; do sleep 1; done
+}
+
 set_up() { # make .venv with all that requirements.txt names, unless it stands
+    wait_for_builder
     if [ "$(cat .venv/stamp 2>/dev/null)" = "$(stamp)" ] && $python -c '' 2>/dev/null; then
         return
     fi
     base=$(find_python)
-    builder=$(cat .venv/builder 2>/dev/null || echo 0)
-    if [ "$builder" -gt 0 ] && kill -0 "$builder" 2>/dev/null; then
-        fail "Process $builder is making .venv at this moment. Wait until it is done, then run this again."
-    fi
     free_mb=$(df -Pk . | awk 'NR == 2 { print int($4 / 1000) }')
     [ "$free_mb" -ge "$NEEDED_MB" ] || no_space "$free_mb MB are free"
     rm -rf .venv
-    trap 'rm -rf .venv; exit 130' INT TERM HUP
+    trap 'rm -rf .venv; echo "Stopped, and half a .venv removed. The same command starts again." >&2; exit 130' INT TERM HUP
     echo "Making .venv with $base ($("$base" -V))."
     mkdir .venv && echo $$ >.venv/builder && "$base" -m venv .venv >$PIP_LOG 2>&1 && mkdir .venv/tmp || broken
     echo "Installing the packages of requirements.txt into it: once, 1 to 10 minutes."
@@ -80,8 +84,7 @@ no_space() {
 }
 
 broken() { # say why .venv could not be made, and leave no half of it
-    reason=$(grep -i -m 1 -E 'No space left|Errno 28' $PIP_LOG 2>/dev/null || true)
-    [ -z "$reason" ] || no_space "pip stopped with '$reason'"
+    ! grep -q -i -E 'No space left|Errno 28' $PIP_LOG 2>/dev/null || no_space "pip used up what was free"
     network=$(grep -i -m 1 -E 'connection|resolution|timed out|Max retries|ProxyError|SSLError' $PIP_LOG || true)
     problem=$(grep -E '^ERROR' $PIP_LOG 2>/dev/null || true)
     rm -rf .venv

