@@ -49,7 +49,7 @@ set_up() { # make .venv with all that requirements.txt names, unless it stands
     free_mb=$(df -Pk . | awk 'NR == 2 { print int($4 / 1000) }')
     [ "$free_mb" -ge "$NEEDED_MB" ] || no_space "$free_mb MB are free"
     rm -rf .venv
-    trap 'rm -rf .venv; echo "Stopped, and half a .venv removed. The same command starts again." >&2; exit 130' INT TERM HUP
+    trap 'rm -rf .venv; fail "Stopped; half a .venv was removed. The same command starts again."' INT TERM HUP
     echo "Making .venv with $base ($("$base" -V))."
     mkdir .venv && echo $$ >.venv/builder && "$base" -m venv .venv >$PIP_LOG 2>&1 && mkdir .venv/tmp || broken
     echo "Installing the packages of requirements.txt into it: once, 1 to 10 minutes."
@@ -73,7 +73,8 @@ tick() { # say every five seconds that it goes on, and how far; `$$` is the scri
     seconds=0
     while sleep 5 && kill -0 $$ 2>/dev/null; do
         seconds=$((seconds + 5))
-        echo "  $seconds s, $(($(du -sk .venv 2>/dev/null | cut -f1) / 1000)) MB: $(tail -n 1 $PIP_LOG | sed 's/^ *//' | cut -c -80)"
+        megabytes=$(($(du -sk .venv 2>/dev/null | cut -f1) / 1000))
+        echo "  $seconds s, $megabytes MB: $(tail -n 1 $PIP_LOG | sed 's/^ *//' | cut -c -80)"
     done
 }
 

@@ -20,6 +20,7 @@ REQUIREMENTS = (ROOT / "requirements.txt").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 MAKEFILE = (ROOT / "Makefile").read_text()
+TOOLS = ("sh", "awk", "cat", "cksum", "cut", "date", "df", "dirname", "du", "grep", "mkdir", "rm", "sleep", "tail")
 RANGES = [Requirement(line) for line in PROJECT["dependencies"]]
 
 
@@ -92,7 +93,7 @@ def clone(tmp_path) -> Path:
     for name in (".setup.sh", "Makefile", "requirements.txt"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "bin").mkdir()
-    for tool in "sh awk cat cksum cut date df dirname du grep id mkdir rm sleep tail".split():
+    for tool in TOOLS:
         (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
     return tmp_path
 
