@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -67,6 +68,15 @@ def sdist(index) -> Path:
     return path
 
 
+@pytest.fixture
+def cached(wheel) -> Path:
+    """The path of the wheel in the cache, as if it had been fetched."""
+    path = cache_folder() / "downloads" / wheel.name
+    path.parent.mkdir()
+    shutil.copy(wheel, path)
+    return fetch(source_of(wheel))
+
+
 def downloads() -> list[str]:
     return sorted(path.name for path in (cache_folder() / "downloads").iterdir())
 
@@ -84,16 +94,14 @@ def test_fetch_leaves_the_file_and_its_note_and_nothing_else(wheel):
     assert downloads() == [wheel.name, f"{wheel.name}.verified.json"]
 
 
-def test_fetch_needs_no_index_once_the_file_is_cached(wheel):
+def test_fetch_needs_no_index_once_the_file_is_cached(wheel, cached):
     source = source_of(wheel)
-    fetch(source)
     wheel.unlink()
-    assert fetch(source).is_file()
+    assert fetch(source) == cached
 
 
-def test_fetch_gets_half_a_file_again_and_says_so(wheel, capsys):
-    path = fetch(source_of(wheel))
-    path.write_bytes(path.read_bytes()[:100])
+def test_fetch_gets_half_a_file_again_and_says_so(wheel, cached, capsys):
+    cached.write_bytes(cached.read_bytes()[:100])
     assert fetch(source_of(wheel)).read_bytes() == wheel.read_bytes()
     assert (
         f"it has 100 bytes instead of {wheel.stat().st_size:,}. It is damaged; fetching it again"
@@ -101,18 +109,16 @@ def test_fetch_gets_half_a_file_again_and_says_so(wheel, capsys):
     )
 
 
-def test_fetch_gets_a_file_with_one_wrong_byte_again_and_says_so(wheel, capsys):
-    path = fetch(source_of(wheel))
-    path.write_bytes(b"!" + path.read_bytes()[1:])
+def test_fetch_gets_a_file_with_one_wrong_byte_again_and_says_so(wheel, cached, capsys):
+    cached.write_bytes(b"!" + cached.read_bytes()[1:])
     assert fetch(source_of(wheel)).read_bytes() == wheel.read_bytes()
     assert "It is damaged; fetching it again" in capsys.readouterr().out
 
 
-def test_fetch_without_trust_in_the_note_finds_a_change_that_left_size_and_time(wheel):
-    path = fetch(source_of(wheel))
-    before = path.stat()
-    path.write_bytes(b"!" + path.read_bytes()[1:])
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+def test_fetch_without_trust_in_the_note_finds_a_change_that_left_size_and_time(wheel, cached):
+    before = cached.stat()
+    cached.write_bytes(b"!" + cached.read_bytes()[1:])
+    os.utime(cached, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert fetch(source_of(wheel), trust_note=False).read_bytes() == wheel.read_bytes()
 
 
