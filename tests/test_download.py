@@ -140,6 +140,15 @@ def test_fetch_runs_no_code_of_a_source_distribution_of_another_hash(sdist, tmp_
     assert not (tmp_path / "ran").exists()
 
 
+def test_fetch_hashes_what_pip_brought_even_if_pip_did_not(wheel):
+    class UnhashedSource(Source):
+        requirement = "fake==1.0"
+
+    with pytest.raises(CourseError, match="not the one this course was made with"):
+        fetch(UnhashedSource("fake", "1.0", wheel.name, "0" * 64, wheel.stat().st_size))
+    assert downloads() == []
+
+
 def test_fetch_says_that_the_index_was_not_reached(index, monkeypatch):
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # the discard port, where nobody listens
