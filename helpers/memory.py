@@ -9,8 +9,10 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
@@ -54,6 +56,13 @@ class Run:
     micro_batch: int = 4
     prompt_length: int = 8
     response_length: int = 24
+
+    def __post_init__(self):
+        if self.precision not in ("fp32", "8bit"):
+            raise ValueError(f"A run is predicted in 'fp32' or '8bit', not in {self.precision!r}.")
+        unknown = sorted(set(self.adapter_targets) - set(LINEARS))
+        if unknown:
+            raise ValueError(f"An adapter on {', '.join(unknown)} is not predicted, only on {', '.join(LINEARS)}.")
 
     @property
     def length(self) -> int:
@@ -103,27 +112,24 @@ def adapter_parameters(config: Any, rank: int, targets: Iterable[str]) -> int:
 def activation_bytes(config: Any, run: Run) -> int:
     """What one forward of a micro-batch keeps for its backward (float32), without parameters and without logits.
 
-    Each term is what autograd saves for one operation; see lesson 0 for the list. It is an upper and a lower bound:
-    the count on a live model is equal.
+    It is no estimate: the count on a live model is equal, on a CPU, from two layers up. What decides:
+
+    - A linear layer keeps its input only if it has something to train: its weight, or an adapter's A.
+    - bitsandbytes' 8-bit layers keep their input although their weights are frozen, and their backward never reads it.
+      So 8-bit weights save no activations: training all float weights keeps as much as it does in float32.
+    - A frozen norm keeps its input and 1 / rms; a trained one also keeps what it scales.
+    - LoRA without dropout keeps nothing that another layer with the same input does not keep already, but A x. Dropout
+      gives each adapter an input of its own, and a mask as large (float32 on a CPU, one byte a number on a GPU).
+    - In the first layer of a frozen base, what comes before the first adapter gets no gradient and keeps nothing. So
+      an adapter on `o_proj` spares the first layer's attention, and only there.
     """
     tokens, width = run.micro_batch * run.length, config.hidden_size
-    trains_weights = run.adapter_rank == 0
-    if trains_weights:
-        widths = 6 if run.precision == "fp32" else 4  # 8-bit weights are frozen: their inputs need not be kept
-        inners = 4 if run.precision == "fp32" else 3
-        low_rank = 0
-    else:
-        adapted = len(run.adapter_targets)
-        inputs = 2 * adapted if run.dropout else 1  # dropout gives each adapter an input and a mask of its own
-        widths, inners, low_rank = 2 + inputs, 3, adapted * run.adapter_rank
-    heads = (config.num_attention_heads + config.num_key_value_heads) * config.head_dim
-    per_layer = widths * width + inners * config.intermediate_size + low_rank + 2 * heads
-    per_layer += config.num_attention_heads + 2  # attention's log-sum-exp, the two norms' 1 / rms
-    ends = 3 * width + 1 if trains_weights else 0
-    if not trains_weights and run.dropout:
-        ends = -len(run.adapter_targets) * width  # the first layer's input needs no gradient, so no mask is kept
-    rotary = 2 * run.length * config.head_dim
-    return 4 * (tokens * (config.num_hidden_layers * per_layer + ends) + rotary) + 8 * tokens
+    trains_base = run.adapter_rank == 0
+    first = sum(_kept_by_layer(config, run, gradient_enters=trains_base).values())
+    others = (config.num_hidden_layers - 1) * sum(_kept_by_layer(config, run, gradient_enters=True).values())
+    last = width + 1 + (2 * width if trains_base else 0)  # the final norm; the output layer keeps its input if trained
+    rotary = 2 * run.length * config.head_dim  # one cosine and sine for all layers and sequences
+    return 4 * (tokens * (first + others + last) + rotary) + 8 * tokens  # and the token ids, int64
 
 
 def logits_bytes(config: Any, run: Run) -> int:
@@ -147,17 +153,18 @@ def predicted_bill(config: Any, run: Run) -> dict[str, int]:
     """Every line of the bill of one PPO update, in bytes, predicted from a model's configuration alone."""
     count = parameters(config)
     models = 3 if run.shared_reference else 4
-    heads = 2 * config.hidden_size  # of value and reward model
+    head = config.hidden_size  # of value and reward model, in place of an output layer
+    output_layer = 0 if config.tie_word_embeddings else config.vocab_size * config.hidden_size
     if run.adapter_rank:
         adapters = adapter_parameters(config, run.adapter_rank, run.adapter_targets)
-        trained = adapters + config.hidden_size
+        trained = adapters + head
         activations = activation_bytes(config, run) + 4 * run.micro_batch * run.length * config.hidden_size
     else:
         adapters = 0
-        trained = 2 * (count["other"] + (count["linear"] if run.precision == "fp32" else 0)) + config.hidden_size
+        trained = 2 * (count["other"] + (count["linear"] if run.precision == "fp32" else 0)) + head - output_layer
         activations = 2 * activation_bytes(config, run)
     return {
-        "weights": models * weight_bytes(config, run.precision) + 4 * heads,
+        "weights": models * weight_bytes(config, run.precision) + 4 * 2 * (head - output_layer),
         "adapters": 4 * adapters,
         "gradients": 4 * trained,
         "optimizer state": 2 * 4 * trained,  # Adam's two moments; its step counters are a few bytes
@@ -166,6 +173,51 @@ def predicted_bill(config: Any, run: Run) -> dict[str, int]:
         "KV cache": kv_cache_bytes(config, run),
         "rollout buffers": rollout_bytes(run),
     }
+
+
+def _kept_by_layer(config: Any, run: Run, gradient_enters: bool) -> dict[str, int]:
+    """Numbers that one layer keeps for the backward of each token, by storage: what two operations keep counts once.
+
+    In the order of the forward. `linear` and `norm` return whether their output needs a gradient.
+    """
+    shapes, width, inner = linear_shapes(config), config.hidden_size, config.intermediate_size
+    queries, keys = shapes["q_proj"][0], shapes["k_proj"][0]
+    trains_base = run.adapter_rank == 0
+    kept: dict[str, int] = {}
+
+    def norm(x: str, gradient: bool) -> bool:
+        if gradient:
+            kept.update({x: width, f"1 / rms of {x}": 1})
+        if trains_base:
+            kept[f"normalised {x}"] = width
+        return gradient or trains_base
+
+    def linear(name: str, x: str, gradient: bool) -> bool:
+        inputs = shapes[name][1]
+        trained = trains_base and run.precision == "fp32"
+        adapted = not trains_base and name in run.adapter_targets
+        if trained or (run.precision == "8bit" and gradient) or (adapted and not run.dropout):
+            kept[x] = inputs
+        if adapted and run.dropout:
+            kept.update({f"{name}, dropped out": inputs, f"{name}, mask": inputs if gradient else 0})
+        if adapted:
+            kept[f"{name}, A x"] = run.adapter_rank
+        return gradient or trained or adapted
+
+    gradient = norm("layer input", gradient_enters)
+    needed = [linear(name, "attention input", gradient) for name in ("q_proj", "k_proj", "v_proj")]
+    if any(needed):
+        attention = {"queries": queries, "keys": keys, "values": keys, "attention output": queries}
+        kept.update(attention, log_sum_exp=config.num_attention_heads)
+    gradient = linear("o_proj", "attention output", any(needed)) or gradient
+    gradient = norm("middle", gradient)
+    gate, up = (linear(name, "feed-forward input", gradient) for name in ("gate_proj", "up_proj"))
+    if gate:
+        kept.update({"gate": inner, "up": inner})  # for the gradients of silu(gate) and of silu(gate) * up
+    if up:
+        kept["silu(gate)"] = inner
+    linear("down_proj", "product", gate or up)
+    return kept
 
 
 def counted_weight_bytes(model: nn.Module, adapters: bool = False) -> int:
@@ -199,11 +251,19 @@ def counted_bytes(tensors: Mapping[str, torch.Tensor] | Iterable[torch.Tensor]) 
     return sum(t.nbytes for t in (tensors.values() if isinstance(tensors, Mapping) else tensors))
 
 
+def counted_kv_cache_bytes(generated: Mapping[str, Any]) -> int:
+    """Bytes of the keys and values that `generate(…, return_dict_in_generate=True)` ended with."""
+    cache = generated["cache"] if "cache" in generated else generated["past_key_values"]  # renamed in transformers 5
+    return counted_bytes(t for layer in cache.layers for t in (layer.keys, layer.values))
+
+
 @contextlib.contextmanager
 def saved_for_backward(*models: nn.Module) -> Iterator[list[torch.Tensor]]:
-    """Collect what autograd saves inside the block: one tensor for each storage, the models' parameters left out.
+    """Collect what is kept for the backward of the block: one tensor for each storage, the models' parameters left out.
 
-    With gradient checkpointing, it is what is kept until the backward: the inputs of the checkpointed layers.
+    It is what autograd saves, and the inputs of 8-bit layers, which bitsandbytes keeps where autograd's hooks do not
+    see them. With gradient checkpointing it is the inputs of the checkpointed layers, without the few numbers for
+    positions that they share; and still those inputs of 8-bit layers, unless `use_reentrant=True`.
     """
     owned = {t.untyped_storage().data_ptr() for model in models for t in _tensors_of(model)}
     found: dict[int, torch.Tensor] = {}
@@ -214,8 +274,15 @@ def saved_for_backward(*models: nn.Module) -> Iterator[list[torch.Tensor]]:
             found.setdefault(pointer, tensor)  # holding it keeps its address from being used again
         return tensor
 
+    def pack_input(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if torch.is_grad_enabled() and inputs[0].requires_grad:
+            pack(inputs[0])
+
     kept: list[torch.Tensor] = []
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
+    with contextlib.ExitStack() as hooks:
+        for layer in (m for model in models for m in model.modules() if hasattr(getattr(m, "state", None), "SCB")):
+            hooks.callback(layer.register_forward_pre_hook(pack_input).remove)
+        hooks.enter_context(saved_tensors_hooks(pack, lambda tensor: tensor))
         yield kept
     kept.extend(found.values())
 
@@ -229,14 +296,14 @@ def peak_bytes() -> int:
     """The peak of this process so far: allocated GPU memory, or without a GPU the resident memory."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
+    if sys.platform == "linux":  # not ru_maxrss: a child process starts with its parent's
+        status = Path("/proc/self/status").read_text()
+        return 1024 * int(status.split("VmHWM:")[1].split()[0])
     if sys.platform == "win32":
-        import psutil
-
         return psutil.Process().memory_info().peak_wset
-    import resource
+    import resource  # not on Windows
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB, macOS in bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def peak_bytes_of_fresh_process(code: str) -> int:

@@ -1,0 +1,255 @@
+"""Each predicted line equals what a live model holds, to the byte; and the counting itself equals another counting."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import in_8bit, tiny_llama
+from peft import LoraConfig, get_peft_model
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from transformers import LlamaForSequenceClassification
+
+from helpers import memory
+from helpers.formulas import token_logprobs
+from helpers.memory import LINEARS, MIB, Run
+
+UNTIED = {"tie_word_embeddings": False}
+FULL_HEADS = {"num_key_value_heads": 4}
+SMALL = {"batch": 4, "micro_batch": 3, "prompt_length": 2, "response_length": 5}
+
+
+class LiveStorages(TorchDispatchMode):
+    """Remember each storage that an operation made, without keeping it alive: what is left, something else keeps."""
+
+    def __init__(self):
+        super().__init__()
+        self.made = {}
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        result = operation(*args, **(kwargs or {}))
+        given = {storage._cdata for storage in storages((args, kwargs))}
+        new = [storage for storage in storages(result) if storage._cdata not in given]
+        self.made |= {storage._cdata: (StorageWeakRef(storage), storage.nbytes()) for storage in new}
+        return result
+
+    def alive_bytes(self) -> int:
+        return sum(size for ref, size in self.made.values() if not ref.expired())
+
+
+def storages(tree) -> list[torch.UntypedStorage]:
+    return [leaf.untyped_storage() for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
+
+
+def model_of(run: Run, folder: Path, **sizes) -> torch.nn.Module:
+    """The live model of a run's policy."""
+    model = tiny_llama(**sizes)
+    model = in_8bit(model, folder) if run.precision == "8bit" else model
+    if run.adapter_rank:
+        targets, dropout = list(run.adapter_targets), 0.1 * run.dropout
+        model = get_peft_model(model, LoraConfig(r=run.adapter_rank, target_modules=targets, lora_dropout=dropout))
+    return model.train()
+
+
+def kept_by_forward(model: torch.nn.Module, run: Run) -> tuple[int, int]:
+    """Bytes kept after the forward of a micro-batch: as the course collects them, and as `LiveStorages` sees them."""
+    drawn = torch.randint(200, (run.micro_batch, run.length))
+    with LiveStorages() as live:
+        tokens = drawn.clone()
+        with memory.saved_for_backward(model) as kept:
+            logprobs = token_logprobs(model(tokens, use_cache=False).logits, tokens)
+    counted = memory.stored_bytes(kept)
+    kept.clear()  # else it would itself keep what it counted
+    return counted, live.alive_bytes() - logprobs.nbytes
+
+
+def predicted(model: torch.nn.Module, run: Run) -> int:
+    return memory.activation_bytes(model.config, run) + memory.logits_bytes(model.config, run)
+
+
+ADAPTERS = [("q_proj", "v_proj"), *[(name,) for name in LINEARS], LINEARS, ("o_proj", "up_proj")]
+RUNS = [Run(precision=precision, **SMALL) for precision in ("fp32", "8bit")]
+RUNS += [
+    Run(precision=precision, adapter_rank=4, adapter_targets=targets, dropout=dropout, **SMALL)
+    for precision in ("fp32", "8bit")
+    for targets in ADAPTERS
+    for dropout in (False, True)
+]
+
+
+def named(run: Run) -> str:
+    targets = "+".join(run.adapter_targets).replace("_proj", "") if run.adapter_rank else "full"
+    return f"{run.precision}-{targets}{'-dropout' * run.dropout}"
+
+
+@pytest.mark.parametrize("run", RUNS, ids=named)
+def test_activations_predicted_are_what_stays_alive_after_a_forward(run, tmp_path):
+    model = model_of(run, tmp_path)
+    assert predicted(model, run) == kept_by_forward(model, run)[1]
+
+
+@pytest.mark.parametrize("run", [RUNS[0], RUNS[1], RUNS[2], RUNS[-1]], ids=named)
+def test_saved_for_backward_collects_what_stays_alive_after_a_forward(run, tmp_path):
+    counted, alive = kept_by_forward(model_of(run, tmp_path), run)
+    assert counted == alive
+
+
+@pytest.mark.parametrize("run", RUNS[:2], ids=named)
+def test_saved_for_backward_sees_what_checkpointing_keeps_but_for_positions(run, tmp_path):
+    model = model_of(run, tmp_path)
+    model.gradient_checkpointing_enable()
+    counted, alive = kept_by_forward(model, run)
+    positions = 2 * 4 * run.length * model.config.head_dim + 8 * run.length  # cosines, sines, position ids
+    assert counted == alive - positions
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_checkpointing_spares_the_inputs_of_8bit_layers_only_if_reentrant(reentrant, tmp_path):
+    model = model_of(RUNS[1], tmp_path)
+    model.gradient_checkpointing_enable({"use_reentrant": reentrant})
+    tokens, sizes = RUNS[1].micro_batch * RUNS[1].length, model.config
+    checkpoints = tokens * sizes.hidden_size * sizes.num_hidden_layers
+    inputs = tokens * (3 * sizes.hidden_size + sizes.intermediate_size) * sizes.num_hidden_layers
+    ends = memory.logits_bytes(sizes, RUNS[1]) + tokens * (4 * (3 * sizes.hidden_size + 1) + 8)
+    assert kept_by_forward(model, RUNS[1])[0] == 4 * checkpoints + ends + (0 if reentrant else 4 * inputs)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"num_key_value_heads": 4},
+        {"num_key_value_heads": 1},
+        {"head_dim": 32},
+        {"tie_word_embeddings": False},
+        {"num_hidden_layers": 5},
+        {"vocab_size": 333},
+        {"micro_batch": 1},
+        {"prompt_length": 9},
+        {"response_length": 1},
+    ],
+    ids=lambda change: "-".join(f"{k}-{v}" for k, v in change.items()),
+)
+def test_activations_predicted_follow_sizes_and_lengths(change, tmp_path):
+    lengths = {name: value for name, value in change.items() if name in SMALL}
+    run = Run(precision="8bit", adapter_rank=4, dropout=True, **{**SMALL, **lengths})
+    model = model_of(run, tmp_path, **{name: value for name, value in change.items() if name not in SMALL})
+    assert predicted(model, run) == kept_by_forward(model, run)[1]
+
+
+def test_saved_for_backward_leaves_no_hook_on_the_model(tmp_path):
+    model = model_of(RUNS[1], tmp_path)
+    kept_by_forward(model, RUNS[1])
+    assert not any(module._forward_pre_hooks for module in model.modules())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [({"precision": "bf16"}, "'bf16'"), ({"adapter_targets": ("q_proj", "lm_head")}, "lm_head is not predicted")],
+)
+def test_run_refuses_what_it_cannot_predict(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        Run(**wrong)
+
+
+@pytest.mark.parametrize("sizes", [{}, UNTIED, FULL_HEADS], ids=["tied", "untied", "full heads"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "8bit"])
+def test_weights_predicted_are_the_footprint_of_transformers(precision, sizes, tmp_path):
+    model = tiny_llama(**sizes)
+    model = model.bfloat16() if precision == "bf16" else in_8bit(model, tmp_path) if precision == "8bit" else model
+    scales = sum(p.SCB.nbytes for p in model.parameters() if hasattr(p, "SCB"))  # transformers leaves them out
+    footprint = model.get_memory_footprint(return_buffers=False) + scales
+    assert memory.weight_bytes(model.config, precision) == footprint == memory.counted_weight_bytes(model)
+
+
+def test_weights_of_an_8bit_model_are_counted_the_same_before_and_after_a_forward(tmp_path):
+    model = in_8bit(tiny_llama(), tmp_path)  # its first forward moves weights and scales into another place
+    before = memory.counted_weight_bytes(model)
+    model(torch.zeros(1, 2, dtype=torch.long))
+    assert memory.counted_weight_bytes(model) == before
+
+
+@pytest.mark.parametrize("run", [run for run in RUNS if run.adapter_rank and not run.dropout][:11], ids=named)
+def test_adapters_predicted_are_the_trainable_weights_of_peft(run, tmp_path):
+    model = model_of(run, tmp_path)
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert memory.adapter_parameters(model.config, 4, run.adapter_targets) == trainable
+    assert memory.counted_weight_bytes(model, adapters=True) == 4 * trainable
+
+
+@pytest.mark.parametrize("sizes", [{}, FULL_HEADS], ids=["grouped", "full heads"])
+def test_kv_cache_predicted_is_what_generate_ends_with(sizes):
+    model, run = tiny_llama(**sizes), Run(**SMALL)
+    length = {"max_new_tokens": run.response_length, "min_new_tokens": run.response_length}
+    prompts = torch.randint(3, 200, (run.batch, run.prompt_length))
+    ended = model.generate(prompts, **length, do_sample=True, return_dict_in_generate=True)
+    cache = ended["cache"] if "cache" in ended else ended["past_key_values"]
+    held = sum(storage.nbytes() for layer in cache.layers for storage in storages((layer.keys, layer.values)))
+    assert memory.kv_cache_bytes(model.config, run) == held == memory.counted_kv_cache_bytes(ended)
+
+
+def test_rollout_predicted_is_what_ppo_keeps_of_it():
+    tokens = torch.zeros(4, 7, dtype=torch.int64)
+    kept = {name: torch.zeros(4, 5) for name in ("policy", "reference", "values", "rewards", "advantages", "returns")}
+    due = memory.counted_bytes({"tokens": tokens, "scores": torch.zeros(4), **kept})
+    assert memory.rollout_bytes(Run(**SMALL)) == due == 4 * 7 * 8 + 6 * 4 * 5 * 4 + 4 * 4
+
+
+def one_update(policy: torch.nn.Module, value: torch.nn.Module) -> torch.optim.Optimizer:
+    """A backward and a step of both models of a run that train."""
+    tokens = torch.randint(3, 200, (2, 5))
+    policy(tokens).logits.logsumexp(-1).sum().backward()
+    value.score(value.model(tokens).last_hidden_state).square().sum().backward()
+    optimizer = torch.optim.AdamW([p for model in (policy, value) for p in model.parameters() if p.requires_grad])
+    optimizer.step()
+    return optimizer
+
+
+@pytest.mark.parametrize("sizes", [{}, UNTIED], ids=["tied", "untied"])
+@pytest.mark.parametrize("rank", [0, 4], ids=["full", "adapters"])
+def test_weights_gradients_and_optimizer_predicted_are_those_of_an_update(rank, sizes, tmp_path):
+    run = Run(adapter_rank=rank, adapter_targets=("k_proj", "down_proj"), **SMALL)
+    policy, reference = model_of(run, tmp_path, **sizes), tiny_llama(**sizes)
+    value, reward = (LlamaForSequenceClassification(classifier_config(reference)) for _ in range(2))
+    value.model.requires_grad_(not rank)
+    optimizer = one_update(policy, value)
+    models = (policy, reference, value, reward)
+    moments = [t for state in optimizer.state.values() for t in (state["exp_avg"], state["exp_avg_sq"])]
+    gradients = [p.grad for model in models for p in model.parameters() if p.grad is not None]
+    bill = memory.predicted_bill(reference.config, run)
+    held = [p for model in models for p in model.parameters()]  # tied weights once
+    assert bill["weights"] + bill["adapters"] == sum(p.numel() * 4 for p in held)
+    assert bill["gradients"] == sum(g.numel() * 4 for g in gradients) == memory.counted_gradient_bytes(*models)
+    assert bill["optimizer state"] == sum(m.numel() * 4 for m in moments) == memory.counted_optimizer_bytes(optimizer)
+
+
+def classifier_config(model: torch.nn.Module):
+    return type(model.config).from_dict({**model.config.to_dict(), "id2label": {0: "score"}})
+
+
+def test_bill_has_every_line_and_no_other():
+    assert tuple(memory.predicted_bill(tiny_llama().config, Run())) == memory.LINES
+
+
+def test_bill_with_a_shared_reference_is_short_of_one_model():
+    config = tiny_llama().config
+    four, three = (memory.predicted_bill(config, Run(adapter_rank=4, shared_reference=shared)) for shared in (0, 1))
+    assert four["weights"] - three["weights"] == sum(p.nbytes for p in tiny_llama().parameters())
+    assert {**four, "weights": 0} == {**three, "weights": 0}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there the peak is that of the GPU")
+def test_peak_of_a_fresh_process_sees_an_allocation():
+    less, more = (memory.peak_bytes_of_fresh_process(f"held = bytearray({size} * 2**20)") for size in (0, 200))
+    assert 199 * MIB < more - less < 220 * MIB
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there the peak is that of the GPU")
+def test_peak_of_a_fresh_process_is_not_that_of_its_parent():
+    held = torch.ones(800 * MIB // 4)
+    assert memory.peak_bytes_of_fresh_process("pass") < held.nbytes < memory.peak_bytes()
+
+
+def test_peak_of_a_fresh_process_says_why_its_code_failed():
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        memory.peak_bytes_of_fresh_process("1 / 0")
