@@ -78,7 +78,9 @@ class Pair:
 
 
 def prepare() -> None:
-    """Do what needs the network now: fetch, verify and unpack, once."""
+    """Do what needs the network now: fetch and verify, once; and unpack anew, so that a damaged file is mended."""
+    for member in (TEXTS, RATINGS):
+        (cache_folder() / "ratings" / Path(member).name).unlink(missing_ok=True)
     sentences.cache_clear()
     print(f"{len(sentences())} rated sentences are ready.", flush=True)
 
@@ -106,7 +108,10 @@ def preference_pairs(split: str, count: int, seed: int = 0, min_rating_gap: floa
         split: "train", "validation" or "test". Both sentences come from it: none is ever on both sides.
         count: how many pairs.
         seed: of the draw.
-        min_rating_gap: leave out pairs whose mean ratings differ by no more than this (rating points).
+        min_rating_gap: leave out pairs whose mean ratings differ by no more than this (rating points); 0 leaves out none.
+
+    Raises:
+        ValueError: the split has no pair with such a gap.
     """
     return list(islice(_all_pairs(split, seed, min_rating_gap), count))
 
@@ -140,8 +145,8 @@ def prompt_collator(tokenizer: PreTrainedTokenizerBase) -> DataCollatorWithPaddi
     """
     if tokenizer.padding_side != "left":
         raise ValueError("Prompts are padded on the left: set tokenizer.padding_side = 'left'.")
-    if tokenizer.pad_token_id == tokenizer.eos_token_id:
-        raise ValueError("The pad token is the end token, which would mask the end of every response: choose another.")
+    if tokenizer.pad_token_id in (None, tokenizer.eos_token_id):
+        raise ValueError("There is no pad token but the end token, which would mask the end of every response: set one.")
     return DataCollatorWithPadding(tokenizer)
 
 
@@ -170,7 +175,8 @@ def _all_pairs(split: str, seed: int, min_rating_gap: float):
     generator = random.Random(seed)
     while True:
         order = generator.sample(sentences(split), len(sentences(split)))
-        for first, second in zip(order[::2], order[1::2], strict=False):
-            pair = Pair(first, second)
-            if abs(pair.rating_gap) > min_rating_gap or min_rating_gap == 0.0:
-                yield pair
+        drawn = [Pair(first, second) for first, second in zip(order[::2], order[1::2], strict=False)]
+        apart = [pair for pair in drawn if abs(pair.rating_gap) > min_rating_gap or min_rating_gap == 0.0]
+        if not apart:
+            raise ValueError(f"Of {len(drawn)} pairs of the {split} split, none is more than {min_rating_gap} rating points apart.")
+        yield from apart

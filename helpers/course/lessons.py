@@ -1,16 +1,18 @@
 """`python -m helpers lessons [FILES]`: execute lessons and solutions from top to bottom and store their outputs."""
 
 import argparse
+import base64
 import re
 import sys
 import tempfile
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from helpers.course import measured
 from helpers.course import notebook as notebooks
 
 
@@ -24,21 +26,22 @@ def run(args: argparse.Namespace) -> int:
     files = args.files or sorted(Path("notebooks").glob("*.ipynb")) + sorted(Path("solutions").glob("*.ipynb"))
     refused = 0
     for file in files:
-        started = time.monotonic()
         try:
-            notebook = executed(file, args.seconds)
+            notebook, figures = executed(file, args.seconds)
             refuse_unclean(notebook)
         except (ValueError, OSError) as error:
             print(f"\n{file} was not stored. {error}", file=sys.stderr)
             refused += 1
             continue
         notebooks.write(notebook, file)
-        print(f"\r{file}: stored, {time.monotonic() - started:.0f} s" + " " * 20)
+        store_pictures(notebook, file.parent / "images")
+        measured.store(file, figures)
+        print(f"\r{file}: stored, {figures.seconds:.0f} s, {figures.peak_bytes / 2**30:.1f} GiB" + " " * 20)
     return 1 if refused else 0
 
 
-def executed(file: Path, seconds: int) -> NotebookNode:
-    """The notebook, executed in its own folder by this Python, cleaned.
+def executed(file: Path, seconds: int) -> tuple[NotebookNode, SimpleNamespace]:
+    """The notebook, executed in its own folder by this Python, cleaned, and what that took.
 
     Raises:
         ValueError: a cell raised an error, ran too long or ended the kernel.
@@ -61,12 +64,22 @@ def executed(file: Path, seconds: int) -> NotebookNode:
     )
     _use_this_python(client)
     try:
-        client.execute()
+        with measured.measured() as figures:
+            client.execute()
     except CellExecutionError as error:
         raise ValueError(f"Cell {_number_of_failed(notebook)}: {error.ename}: {error.evalue}") from None
     except (CellTimeoutError, DeadKernelError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
-    return notebooks.clean(notebook)
+    return notebooks.clean(notebook), figures
+
+
+def store_pictures(notebook: NotebookNode, folder: Path) -> None:
+    """Write the picture of each cell tagged `picture:NAME` to NAME.png in `folder`, for README.md to show."""
+    for cell in notebook.cells:
+        names = [tag.removeprefix("picture:") for tag in cell.metadata.get("tags", []) if tag.startswith("picture:")]
+        for name, output in zip(names, cell.get("outputs", []), strict=False):
+            folder.mkdir(exist_ok=True)
+            (folder / f"{name}.png").write_bytes(base64.b64decode(output.data["image/png"]))
 
 
 def refuse_unclean(notebook: NotebookNode) -> None:

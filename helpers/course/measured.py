@@ -1,0 +1,91 @@
+"""What a run of the lessons took: recorded by `python -m helpers lessons`, shown as the table in README.md."""
+
+import datetime
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+
+ROOT = Path(__file__).parents[2]
+RECORD = ROOT / "notebooks" / "measured.json"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- table of lessons: begin -->", "<!-- table of lessons: end -->"
+LESSONS = {
+    "0_the_memory_bill": (
+        "The memory bill",
+        "say where the memory of an RLHF run goes, predict it for any Llama-like model, and check it",
+    ),
+    "1_load_in_8bit": (
+        "Load in 8-bit",
+        "quantize by hand, load in 8-bit, and say what that converts, costs and does not speed up",
+    ),
+    "2_add_lora_adapters": (
+        "Add LoRA adapters",
+        "write a LoRA layer, and say what `r`, `lora_alpha`, `lora_dropout` and `bias` do",
+    ),
+    "3_ppo_with_a_shared_reference": (
+        "PPO with a shared reference",
+        "run PPO with `ref_model=None`, and prove that the reference is the original model",
+    ),
+}
+
+
+@contextmanager
+def measured() -> Iterator[SimpleNamespace]:
+    """Yield an object that has, after the block, `seconds` and `peak_bytes`: the resident memory of all processes that
+    this one has started (a notebook's kernel, and its children) at its highest, looked at ten times a second."""
+    found, done, started = SimpleNamespace(seconds=0.0, peak_bytes=0), threading.Event(), time.monotonic()
+
+    def watch() -> None:
+        while not done.wait(0.1):
+            found.peak_bytes = max(found.peak_bytes, _resident_bytes_of_children())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield found
+    finally:
+        done.set()
+        watcher.join()
+        found.seconds = time.monotonic() - started
+
+
+def store(notebook: Path, figures: SimpleNamespace) -> None:
+    """Record the figures of one lesson, with machine and date, and write the table anew."""
+    if notebook.stem not in LESSONS or notebook.resolve().parent != RECORD.parent:
+        return
+    record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    record[notebook.stem] = {
+        "minutes": round(figures.seconds / 60, 1),
+        "peak_gib": round(figures.peak_bytes / 2**30, 1),
+        "machine": f"{psutil.cpu_count()} CPU cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, no GPU",
+        "date": datetime.date.today().isoformat(),
+    }
+    RECORD.write_text(json.dumps(dict(sorted(record.items())), indent=1) + "\n")
+    README.write_text(with_table(README.read_text(encoding="utf-8"), record), encoding="utf-8")
+
+
+def with_table(text: str, record: dict) -> str:
+    """`text` with the table between its two marks made anew from `record`."""
+    rows = ["| lesson | after it you can | minutes on a CPU | memory, GiB | on a T4 |", "|---|---|---|---|---|"]
+    for name, (title, purpose) in LESSONS.items():
+        link = f"[{name[0]} · {title}](notebooks/{name}.ipynb)"
+        figures = record.get(name, {"minutes": "not measured yet", "peak_gib": "not measured yet"})
+        rows.append(f"| {link} | {purpose} | {figures['minutes']} | {figures['peak_gib']} | not measured yet |")
+    made = sorted({f"{figures['machine']}, {figures['date']}" for figures in record.values()})
+    before, rest = text.split(BEGIN)
+    note = f"\n\nRunning time and peak resident memory of the whole notebook: {'; '.join(made)}.\n"
+    return before + BEGIN + "\n" + "\n".join(rows) + note + END + rest.split(END)[1]
+
+
+def _resident_bytes_of_children() -> int:
+    total = 0
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            total += process.memory_info().rss
+    return total

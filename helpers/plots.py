@@ -1,0 +1,35 @@
+"""The two pictures of the course, always in the same colours: safe for colour-blind readers, and apart in grey."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from helpers.memory import LINES, MIB
+
+# Okabe & Ito's palette, ordered so that neighbours in a bar, and the five lines that can be long, differ in lightness.
+COLOURS = ("#0072B2", "#CC79A7", "#F0E442", "#E69F00", "#009E73", "#000000", "#56B4E9", "#D55E00")
+HATCHES = ("", "//", "", "..", "", "\\\\", "", "xx")
+
+
+def bill_chart(bills: Mapping[str, Mapping[str, int]]) -> Figure:
+    """Draw one stacked bar for each bill: where the memory goes, in MiB, and the total at its end.
+
+    Args:
+        bills: for each label, bytes for each of `memory.LINES`.
+    """
+    figure, axes = plt.subplots(figsize=(8, 1.4 + 0.5 * len(bills)), layout="constrained")
+    labels = list(bills)
+    left = [0.0] * len(labels)
+    for line, colour, hatch in zip(LINES, COLOURS, HATCHES, strict=True):
+        widths = [bills[label][line] / MIB for label in labels]
+        axes.barh(labels, widths, left=left, color=colour, hatch=hatch, edgecolor="white", linewidth=0.5, label=line)
+        left = [a + b for a, b in zip(left, widths, strict=True)]
+    for row, total in enumerate(left):
+        axes.text(total, row, f" {total:,.0f}", va="center")
+    axes.invert_yaxis()
+    axes.set_xlim(0, max(left) * 1.12)
+    axes.set_xlabel("memory of one PPO update, MiB")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    return figure
