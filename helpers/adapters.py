@@ -48,12 +48,20 @@ def refuse_unrecoverable(model: nn.Module) -> None:
         )
     if any(getattr(module, "merged", False) for module in model.modules()):
         raise ValueError("The adapter is merged into the weights: call model.unmerge_adapter() first.")
-    in_place = [n for n, p in model.named_parameters() if p.requires_grad and not _is_adapter_weight(n)]
+    in_place = [n for n, p in model.named_parameters() if _is_trained_in_place(n, p, config.bias)]
     if in_place:
         raise ValueError(
-            f"{in_place[0]} and {len(in_place) - 1} more weights of the original model are trainable, and switching "
+            f"{in_place[0]} and {len(in_place) - 1} more weights of the original model are trained, and switching "
             f"the adapter off does not bring them back. Use bias='none' (it is {config.bias!r}) and freeze the base."
         )
+
+
+def _is_trained_in_place(name: str, parameter: nn.Parameter, bias: str) -> bool:
+    if _is_adapter_weight(name):
+        return False
+    # Frozen by now, a bias may still have been trained before, or loaded with the adapter.
+    is_trained_bias = name.endswith(".bias") and (bias == "all" or (bias == "lora_only" and ".base_layer." in name))
+    return parameter.requires_grad or is_trained_bias
 
 
 def _is_adapter_weight(name: str) -> bool:

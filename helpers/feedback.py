@@ -108,10 +108,10 @@ def preference_pairs(split: str, count: int, seed: int = 0, min_rating_gap: floa
         split: "train", "validation" or "test". Both sentences come from it: none is ever on both sides.
         count: how many pairs.
         seed: of the draw.
-        min_rating_gap: leave out pairs whose mean ratings differ by no more than this (rating points); 0 leaves out none.
+        min_rating_gap: leave out pairs whose mean ratings differ by no more than this (rating points); at 0, none.
 
     Raises:
-        ValueError: the split has no pair with such a gap.
+        ValueError: no two sentences of the split are so far apart.
     """
     return list(islice(_all_pairs(split, seed, min_rating_gap), count))
 
@@ -146,7 +146,7 @@ def prompt_collator(tokenizer: PreTrainedTokenizerBase) -> DataCollatorWithPaddi
     if tokenizer.padding_side != "left":
         raise ValueError("Prompts are padded on the left: set tokenizer.padding_side = 'left'.")
     if tokenizer.pad_token_id in (None, tokenizer.eos_token_id):
-        raise ValueError("There is no pad token but the end token, which would mask the end of every response: set one.")
+        raise ValueError("The pad token is missing or the end token, which would mask the end of responses: set one.")
     return DataCollatorWithPadding(tokenizer)
 
 
@@ -173,10 +173,12 @@ def _rows(member: str) -> dict[str, list[str]]:
 
 def _all_pairs(split: str, seed: int, min_rating_gap: float):
     generator = random.Random(seed)
+    means = [sentence.mean_rating for sentence in sentences(split)]
+    if min_rating_gap > 0 and max(means) - min(means) <= min_rating_gap:
+        raise ValueError(f"No two sentences of the {split} split are more than {min_rating_gap} rating points apart.")
     while True:
         order = generator.sample(sentences(split), len(sentences(split)))
-        drawn = [Pair(first, second) for first, second in zip(order[::2], order[1::2], strict=False)]
-        apart = [pair for pair in drawn if abs(pair.rating_gap) > min_rating_gap or min_rating_gap == 0.0]
-        if not apart:
-            raise ValueError(f"Of {len(drawn)} pairs of the {split} split, none is more than {min_rating_gap} rating points apart.")
-        yield from apart
+        for first, second in zip(order[::2], order[1::2], strict=False):
+            pair = Pair(first, second)
+            if abs(pair.rating_gap) > min_rating_gap or min_rating_gap == 0.0:
+                yield pair

@@ -1,7 +1,10 @@
 """A Llama of two layers and 110 letters, which does in milliseconds what the course's model does in seconds."""
 
+import os
 import string
 from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks a hub; read when transformers is imported
 
 import pytest
 import torch
@@ -13,6 +16,8 @@ from transformers import (
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
 )
+
+from helpers import feedback
 
 SIZES = {
     "num_hidden_layers": 2,
@@ -62,3 +67,24 @@ def tiny_course(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("COURSE_MODEL", str(write_tiny_model(tmp_path / "tiny")))
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
     return tmp_path / "tiny"
+
+
+@pytest.fixture
+def written_ratings(tmp_path, monkeypatch):
+    """Three people's ratings of 400 sentences, in the files of the study, in a cache of their own."""
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "cache" / "ratings"
+    folder.mkdir(parents=True)
+    people = [(n % 7 - 2, n % 5 - 4, 4) for n in range(400)]
+    judged = ["bad" if sum(ratings) < 0 else "good" for ratings in people]
+    texts = [f"film {n} was {word} , at least in part , and then it ended" for n, word in enumerate(judged)]
+    rows = [(f"{n}_1", f"{sum(ratings) / 3:.2f}", ratings, texts[n]) for n, ratings in enumerate(people)]
+    write = {
+        feedback.TEXTS: [f"{key}\t{mean}\t{text}\n" for key, mean, _, text in rows],
+        feedback.RATINGS: [f"{key}\t{mean}\t1.0\t{list(ratings)}\n" for key, mean, ratings, _ in rows],
+    }
+    for member, lines in write.items():
+        (folder / Path(member).name).write_text("".join(lines), encoding="utf-8")
+    feedback.sentences.cache_clear()
+    yield
+    feedback.sentences.cache_clear()

@@ -1,0 +1,161 @@
+"""Adapters off is the original model, everything is as before afterwards, and what would break that is refused."""
+
+import warnings
+
+import pytest
+import torch
+from conftest import in_8bit, tiny_llama
+from peft import LoraConfig, get_peft_model
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from helpers.adapters import reference, top_layers
+
+TOKENS = torch.arange(3, 15).view(2, 6)
+
+
+def policy_of(base: torch.nn.Module, **settings):
+    """A policy whose adapter has moved away from where it started."""
+    torch.manual_seed(1)
+    targets = {"target_modules": ["q_proj", "v_proj"], "init_lora_weights": False, "r": 4}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # peft's own word on bias="lora_only"
+        return get_peft_model(base, LoraConfig(**{**targets, **settings})).train()
+
+
+def tiny_gpt2() -> GPT2LMHeadModel:
+    """A model with biases."""
+    torch.manual_seed(0)
+    return GPT2LMHeadModel(GPT2Config(n_layer=2, n_embd=32, n_head=2, vocab_size=200, bos_token_id=1, eos_token_id=2))
+
+
+def logits(model: torch.nn.Module) -> torch.Tensor:
+    with torch.no_grad():
+        return model(TOKENS).logits
+
+
+def frozen_names(model: torch.nn.Module) -> dict[str, bool]:
+    return {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+
+
+@pytest.fixture
+def policy():
+    return policy_of(tiny_llama())
+
+
+@pytest.mark.parametrize("precision", ["fp32", "8bit"])
+def test_reference_is_bit_for_bit_the_model_before_wrapping(precision, tmp_path):
+    base = in_8bit(tiny_llama(), tmp_path) if precision == "8bit" else tiny_llama()
+    before = logits(base)
+    policy = policy_of(base)
+    assert not torch.equal(logits(policy), before)
+    with reference(policy) as original:
+        assert torch.equal(logits(original), before)
+
+
+def test_reference_after_training_is_bit_for_bit_the_model_before_it(policy):
+    before = logits(tiny_llama())
+    optimizer = torch.optim.AdamW([p for p in policy.parameters() if p.requires_grad], lr=0.1)
+    policy(TOKENS).logits.square().mean().backward()
+    optimizer.step()
+    with reference(policy) as original:
+        assert torch.equal(logits(original), before)
+
+
+def test_reference_gives_the_policy_back_afterwards(policy):
+    before = logits(policy)
+    with reference(policy):
+        pass
+    assert torch.equal(logits(policy), before)
+
+
+def test_reference_in_a_reference_leaves_the_outer_one_as_it_is(policy):
+    with reference(policy):
+        before = logits(policy)
+        with reference(policy):
+            pass
+        assert torch.equal(logits(policy), before)
+
+
+def test_reference_restores_requires_grad_of_a_frozen_adapter(policy):
+    policy.set_adapter("default", inference_mode=True)
+    before = frozen_names(policy)
+    with reference(policy):
+        pass
+    assert frozen_names(policy) == before and not any(before.values())
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_reference_restores_requires_grad_of_a_second_adapter(policy, trainable):
+    policy.add_adapter("reward", LoraConfig(r=2, target_modules=["q_proj"]))
+    for name, parameter in policy.named_parameters():
+        if ".reward." in name:
+            parameter.requires_grad_(trainable)
+    before = frozen_names(policy)
+    with reference(policy):
+        pass
+    assert frozen_names(policy) == before and len(set(before.values())) == 2
+
+
+def test_reference_restores_the_policy_after_an_exception(policy):
+    policy.set_adapter("default", inference_mode=True)
+    before = frozen_names(policy), logits(policy)
+    with pytest.raises(KeyboardInterrupt), reference(policy):
+        raise KeyboardInterrupt
+    assert frozen_names(policy) == before[0] and torch.equal(logits(policy), before[1])
+
+
+def test_reference_refuses_trained_biases_and_names_them():
+    policy = policy_of(tiny_gpt2(), target_modules=["c_attn"], bias="lora_only", fan_in_fan_out=True)
+    with pytest.raises(ValueError, match=r"c_attn.*bias.*bias='none' \(it is 'lora_only'\)"), reference(policy):
+        pass
+
+
+def test_reference_refuses_biases_that_were_trained_and_then_frozen():
+    policy = policy_of(tiny_gpt2(), target_modules=["c_attn"], bias="lora_only", fan_in_fan_out=True)
+    with pytest.raises(ValueError, match="c_attn.*bias and 1 more weights"), reference(policy.requires_grad_(False)):
+        pass
+
+
+def test_reference_accepts_frozen_biases():
+    base = tiny_gpt2()
+    before = logits(base.train(False))
+    with reference(policy_of(base, target_modules=["c_attn"], fan_in_fan_out=True).train(False)) as original:
+        assert torch.equal(logits(original), before)
+
+
+@pytest.mark.parametrize("bias", ["lora_only", "all"])
+def test_reference_accepts_trained_biases_where_there_are_none(bias):
+    before = logits(tiny_llama())
+    with reference(policy_of(tiny_llama(), bias=bias)) as original:
+        assert torch.equal(logits(original), before)
+
+
+def test_reference_refuses_modules_to_save():
+    policy = policy_of(tiny_llama(tie_word_embeddings=False), modules_to_save=["lm_head"])
+    with pytest.raises(ValueError, match=r"modules_to_save=.*lm_head.* trains whole modules"), reference(policy):
+        pass
+
+
+def test_reference_refuses_a_merged_adapter(policy):
+    policy.merge_adapter()
+    with pytest.raises(ValueError, match=r"merged into the weights: call model\.unmerge_adapter"), reference(policy):
+        pass
+
+
+def test_reference_refuses_a_trainable_weight_of_the_base(policy):
+    policy.get_input_embeddings().requires_grad_(True)
+    with pytest.raises(ValueError, match=r"embed_tokens\.weight and 0 more weights"), reference(policy):
+        pass
+
+
+def test_reference_refuses_a_model_without_adapters():
+    with pytest.raises(ValueError, match="needs a PeftModel, and this is a LlamaForCausalLM"), reference(tiny_llama()):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("layers", "fraction", "due"),
+    [(30, 1 / 3, list(range(20, 30))), (2, 1 / 3, [1]), (5, 1.0, [0, 1, 2, 3, 4]), (4, 0.0, [3])],
+)
+def test_top_layers_are_the_last_ones_and_at_least_one(layers, fraction, due):
+    assert top_layers(tiny_llama(num_hidden_layers=layers), fraction) == due
