@@ -13,6 +13,7 @@ from tqdm import tqdm
 from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerBase
 
 from helpers.adapters import top_layers
+from helpers.backbone import Backbone, TrunkStates
 from helpers.download import CourseError, cache_folder, written_aside
 from helpers.feedback import lexicon_scores, preference_pairs, sentences
 from helpers.formulas import agreement, bradley_terry_loss
@@ -48,6 +49,39 @@ class RewardModel:
         positions = (mask.cumsum(1) - 1).clamp_min(0)
         hidden = self.model.get_base_model().model(inputs["input_ids"], mask, position_ids=positions).last_hidden_state
         return self.head(hidden[:, -1].float()).squeeze(-1)
+
+
+class AdapterReward:
+    """The same reward, as one more role of the policy's own backbone: another adapter and a head, no other weights.
+
+    Args:
+        model: the policy's `PeftModel`; the reward adapter is loaded into it, frozen, under the name "reward".
+
+    Raises:
+        CourseError: see `load_reward_model`.
+    """
+
+    def __init__(self, model: PeftModel, folder: Path | None = None):
+        folder = _checked(folder or reward_folder())
+        _refuse_other_model(model, folder)
+        policy = model.active_adapter
+        model.load_adapter(str(folder), adapter_name="reward", is_trainable=False)
+        model.base_model.set_adapter(policy)  # peft would leave the new one trainable and on
+        self.head = _head(folder, model.device)
+
+    @torch.no_grad()
+    def read(self, backbone: Backbone, states: TrunkStates, mask: Tensor, ends: Tensor) -> Tensor:
+        """Read the score of each text off its last token before the end token; (batch,), float32.
+
+        Args:
+            mask: (batch, length), bool: true where a token is real.
+            ends: (batch,), bool: the last real token is the end token, which no rated sentence has.
+        """
+        with backbone.adapter("reward"):
+            hidden = backbone.top(states)
+        positions = torch.arange(mask.shape[1], device=mask.device)
+        last = torch.where(mask, positions, 0).amax(1) - ends.long()
+        return self.head(hidden[torch.arange(len(hidden), device=mask.device), last].float()).squeeze(-1)
 
 
 def new_reward_model(precision: str, seed: int = 0) -> RewardModel:

@@ -1,0 +1,169 @@
+"""One backbone, four roles: policy, reference, value and reward from a single model.
+
+Adapters may sit on the top layers only. Then all layers below, the **trunk**, compute the same for every role and in
+every epoch: run it once a rollout, keep its output, and run only the **top** again. With adapters on all layers the
+trunk is the embedding, and nothing else changes.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from peft import PeftModel
+from torch import Tensor, nn
+
+from helpers.adapters import reference
+
+CHUNK_TOKENS = 64  # tokens whose logits exist at the same time
+
+
+@dataclass(frozen=True)
+class TrunkStates:
+    """What enters the first adapted layer: hidden states (batch, length, width), and the layer's other arguments."""
+
+    hidden: Tensor
+    arguments: dict[str, Any]
+
+    def rows(self, index: Tensor | slice) -> "TrunkStates":
+        """The states of some sequences of the batch."""
+        batch = len(self.hidden)
+
+        def pick(value):
+            if isinstance(value, tuple):
+                return tuple(pick(part) for part in value)
+            return value[index] if isinstance(value, Tensor) and value.dim() and len(value) == batch else value
+
+        return TrunkStates(self.hidden[index], {name: pick(value) for name, value in self.arguments.items()})
+
+
+class Backbone:
+    """A peft model, split at the first layer that has an adapter.
+
+    Args:
+        model: a `PeftModel` whose base has `model.layers` (or `transformer.h`) and a final norm.
+        reference_adapter: name of a frozen adapter that is the reference; None: the reference has no adapter.
+    """
+
+    def __init__(self, model: PeftModel, reference_adapter: str | None = None):
+        self.model, self.reference_adapter = model, reference_adapter
+        self.policy_adapter = model.active_adapter
+        base = model.get_base_model()
+        self.decoder = getattr(base, base.base_model_prefix)
+        self.layers = self.decoder.layers if hasattr(self.decoder, "layers") else self.decoder.h
+        self.norm = self.decoder.norm if hasattr(self.decoder, "norm") else self.decoder.ln_f
+        self.output_layer = base.get_output_embeddings()
+        self.first_adapted = _first_adapted(model, len(self.layers))
+
+    def trunk(self, tokens: Tensor, mask: Tensor) -> TrunkStates:
+        """Run embedding and frozen layers, without gradients: they are the same for every role.
+
+        Args:
+            tokens: (batch, length), int64, padded on the left.
+            mask: (batch, length): 1 where a token is real. Positions count real tokens only.
+        """
+        positions = (mask.cumsum(1) - 1).clamp_min(0)
+        caught: list[TrunkStates] = []
+
+        def catch(module, inputs, arguments):
+            hidden = inputs[0] if inputs else arguments.pop("hidden_states")
+            caught.append(TrunkStates(hidden.detach(), arguments))
+            raise _TrunkIsDoneError
+
+        hook = self.layers[self.first_adapted].register_forward_pre_hook(catch, with_kwargs=True)
+        with torch.no_grad(), hook, contextlib.suppress(_TrunkIsDoneError):
+            self.decoder(tokens, attention_mask=mask, position_ids=positions, use_cache=False)
+        return caught[0]
+
+    def top(self, states: TrunkStates) -> Tensor:
+        """Run the layers from the first adapted one on; (batch, length, width), behind the final norm.
+
+        Which role it is depends on the adapter that is on: `policy()`, `reference()` or `adapter(name)`.
+        """
+        hidden = states.hidden
+        for layer in self.layers[self.first_adapted :]:
+            output = layer(hidden, **states.arguments)
+            hidden = output[0] if isinstance(output, tuple) else output
+        return self.norm(hidden)
+
+    def response_logprobs(self, hidden: Tensor, responses: Tensor, temperature: float) -> Tensor:
+        """Log-probabilities of response tokens; logits for no other position, and never for all at once.
+
+        Args:
+            hidden: (batch, length, width), what `top` returned.
+            responses: (batch, response): the last tokens of the sequences.
+            temperature: divides the logits, as in sampling.
+
+        Returns:
+            (batch, response), nats, float32.
+        """
+        response = responses.shape[1]
+        hidden = hidden[:, -response - 1 : -1].contiguous()
+        weight = self.output_layer.weight
+        flat = _TokenLogprobs.apply(hidden.flatten(0, 1), weight, responses.flatten(), 1 / temperature)
+        return flat.view_as(responses)
+
+    @contextlib.contextmanager
+    def reference(self) -> Iterator[None]:
+        """The reference, inside: the adapters off, or the adapter named as reference on."""
+        role = self.adapter(self.reference_adapter) if self.reference_adapter else reference(self.model)
+        with role:
+            yield
+
+    @contextlib.contextmanager
+    def adapter(self, name: str) -> Iterator[None]:
+        """Another, frozen adapter instead of the policy's, inside; what is trainable is restored."""
+        trainable = {name: p.requires_grad for name, p in self.model.named_parameters()}
+        self.model.base_model.set_adapter(name, inference_mode=True)
+        try:
+            yield
+        finally:
+            self.model.base_model.set_adapter(self.policy_adapter)
+            for key, parameter in self.model.named_parameters():
+                parameter.requires_grad_(trainable[key])
+
+
+class _TokenLogprobs(torch.autograd.Function):
+    """log softmax(scale · h Wᵀ)[token] of each row, in chunks, with W frozen.
+
+    The gradient of a row's log-probability, scale · (W[token] - softmax · W), does not depend on what comes after, so
+    the forward computes it while the chunk's logits exist, and keeps a (rows, width) tensor instead of the logits.
+    """
+
+    @staticmethod
+    def forward(context, hidden: Tensor, weight: Tensor, tokens: Tensor, scale: float) -> Tensor:
+        logprobs = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
+        slopes = torch.empty_like(hidden) if context.needs_input_grad[0] else None
+        for start in range(0, len(hidden), CHUNK_TOKENS):
+            rows = slice(start, start + CHUNK_TOKENS)
+            logits = (hidden[rows].to(weight.dtype) @ weight.T).float().mul_(scale)
+            chosen = tokens[rows, None]
+            normalizer = logits.logsumexp(1, keepdim=True)
+            logprobs[rows] = (logits.gather(1, chosen) - normalizer).squeeze(1)
+            if slopes is not None:
+                probabilities = logits.sub_(normalizer).exp_().to(weight.dtype)
+                slopes[rows] = (weight[tokens[rows]] - probabilities @ weight).mul_(scale).to(slopes.dtype)
+        context.save_for_backward(slopes)
+        return logprobs
+
+    @staticmethod
+    def backward(context, gradient: Tensor):
+        (slopes,) = context.saved_tensors
+        return (gradient[:, None] * slopes).to(slopes.dtype), None, None, None
+
+
+class _TrunkIsDoneError(Exception):
+    """Ends a forward where the trunk ends."""
+
+
+def _first_adapted(model: PeftModel, layers: int) -> int:
+    """The lowest layer index that any adapter touches."""
+    found = [re.search(r"\.(?:layers|h)\.(\d+)\..*lora_", name) for name, _ in model.named_parameters()]
+    return min((int(match[1]) for match in found if match), default=layers)
+
+
+def head_values(head: nn.Linear, hidden: Tensor, response: int) -> Tensor:
+    """What the value head says before each response token; (batch, response), float32."""
+    return head(hidden[:, -response - 1 : -1].float()).squeeze(-1)
