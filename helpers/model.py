@@ -72,11 +72,13 @@ def model_folder(precision: str = "bf16") -> str:
     if precision not in ("bf16", "8bit"):
         raise ValueError(f"There is a folder for 'bf16' and one for '8bit', none for {precision!r}.")
     if precision == "bf16" and os.environ.get("COURSE_MODEL"):
-        return _checked(os.environ["COURSE_MODEL"])
+        with _named_model_explained():
+            AutoConfig.from_pretrained(os.environ["COURSE_MODEL"])
+        return os.environ["COURSE_MODEL"]
     folder = cache_folder() / "models" / model_key() / precision
     if not folder.is_dir():
         print(f"Preparing the {precision} folder of {model_name()}, once ...", flush=True)
-        with _quiet_transformers():
+        with _quiet_transformers(), _named_model_explained():
             _make(folder, _write_8bit if precision == "8bit" else _write_bf16)
     return str(folder)
 
@@ -108,7 +110,8 @@ def load_model(precision: str = "fp32", device: str | None = None) -> torch.nn.M
     options = {"dtype": _DTYPES.get(precision, torch.float32), "device_map": device or default_device()}
     if precision == "4bit":
         options["quantization_config"] = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
-    model = AutoModelForCausalLM.from_pretrained(folder, **options).train()
+    with _named_model_explained():
+        model = AutoModelForCausalLM.from_pretrained(folder, **options).train()
     if precision == "8bit":  # a folder saved in 8-bit brings the rest in bfloat16, whatever dtype is asked for
         for parameter in model.parameters():
             if parameter.is_floating_point():
@@ -122,7 +125,9 @@ def load_tokenizer() -> "AutoTokenizer":
     With pad = eos, masking the padding out of the loss also masks the end of every response, so that the model never
     learns to stop; with padding on the right, generation starts behind a gap.
     """
-    tokenizer = AutoTokenizer.from_pretrained(model_folder("bf16"), padding_side="left")
+    folder = model_folder("bf16")
+    with _named_model_explained():
+        tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
     if tokenizer.pad_token_id in (None, tokenizer.eos_token_id):
         tokenizer.pad_token = _spare_token(tokenizer)
     return tokenizer
@@ -156,21 +161,26 @@ def start_lesson(seed: int = 0) -> None:
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
 
 
-def _checked(name: str) -> str:
-    """`name`, if its configuration can be read: a wrong name fails here, in a sentence, not deep inside a library."""
+@contextlib.contextmanager
+def _named_model_explained():
+    """Turn a library's error about what `COURSE_MODEL` names into a sentence; leave the course's own model's alone."""
     try:
-        AutoConfig.from_pretrained(name)
+        yield
     except (OSError, ValueError) as error:
+        if not os.environ.get("COURSE_MODEL"):
+            raise
         raise CourseError(
-            f"COURSE_MODEL={name!r} cannot be loaded ({str(error).splitlines()[0]}). It must be a folder that "
-            "`save_pretrained` wrote, or the id of a causal model on the hub; unset it to use the course's own model."
+            f"COURSE_MODEL={model_name()!r} cannot be loaded ({str(error).splitlines()[0]}). It must be a folder that "
+            "`save_pretrained` wrote, model and tokenizer, or the id of a causal model on the hub; unset it to use the "
+            "course's own model."
         ) from error
-    return name
 
 
 def _spare_token(tokenizer) -> str:
-    spare = next((t for t in (tokenizer.unk_token, *tokenizer.additional_special_tokens) if t), None)
-    if spare is None or spare == tokenizer.eos_token:
+    special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    taken = (None, tokenizer.eos_token, tokenizer.bos_token)
+    spare = next((token for token in (tokenizer.unk_token, *special) if token not in taken), None)
+    if spare is None:
         raise CourseError(f"{model_name()}: its tokenizer has no special token that could pad without being eos.")
     return spare
 

@@ -44,10 +44,10 @@ def in_8bit(model: LlamaForCausalLM, folder: Path) -> LlamaForCausalLM:
     return AutoModelForCausalLM.from_pretrained(folder, **options, device_map="cpu").train()
 
 
-def letter_tokenizer() -> PreTrainedTokenizerFast:
+def letter_tokenizer(**special: str | list[str] | None) -> PreTrainedTokenizerFast:
     """A tokenizer of one token a letter."""
-    special = {"unk_token": "<unk>", "bos_token": "<bos>", "eos_token": "<eos>"}
-    vocabulary = {token: index for index, token in enumerate([*special.values(), *string.printable])}
+    special = {"unk_token": "<unk>", "bos_token": "<bos>", "eos_token": "<eos>", **special}
+    vocabulary = {token: index for index, token in enumerate(["<unk>", "<bos>", "<eos>", *string.printable])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     tokenizer.decoder = decoders.Fuse()

@@ -112,7 +112,7 @@ def test_reference_refuses_trained_biases_and_names_them():
 
 def test_reference_refuses_biases_that_were_trained_and_then_frozen():
     policy = policy_of(tiny_gpt2(), target_modules=["c_attn"], bias="lora_only", fan_in_fan_out=True)
-    with pytest.raises(ValueError, match="c_attn.*bias and 1 more weights"), reference(policy.requires_grad_(False)):
+    with pytest.raises(ValueError, match=r"c_attn.*bias and 1 more weights"), reference(policy.requires_grad_(False)):
         pass
 
 
