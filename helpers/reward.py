@@ -96,7 +96,13 @@ def new_reward_model(precision: str, seed: int = 0) -> RewardModel:
 
 
 def train_reward_model(reward: RewardModel, pairs: int = 2400, batch_size: int = 16, learning_rate: float = 5e-4):
-    """Fit `reward` to people's preferences (Bradley-Terry), in place; one pass, the learning rate falling to 0."""
+    """Fit `reward` to people's preferences (Bradley-Terry), in place; one pass, the learning rate falling to 0.
+
+    Raises:
+        CourseError: `pairs` is less than one batch.
+    """
+    if pairs < batch_size:
+        raise CourseError(f"{pairs} pairs are less than one batch of {batch_size}: nothing would be trained.")
     parameters = [p for p in reward.model.parameters() if p.requires_grad] + list(reward.head.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.0)
     steps = pairs // batch_size
