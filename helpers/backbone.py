@@ -15,7 +15,7 @@ import torch
 from peft import PeftModel
 from torch import Tensor, nn
 
-from helpers.adapters import reference
+from helpers.adapters import reference as without_adapters
 
 CHUNK_TOKENS = 64  # tokens whose logits exist at the same time
 
@@ -44,11 +44,11 @@ class Backbone:
 
     Args:
         model: a `PeftModel` whose base has `model.layers` (or `transformer.h`) and a final norm.
-        reference_adapter: name of a frozen adapter that is the reference; None: the reference has no adapter.
+        reference: None: the model without adapters; the name of a frozen adapter; or a model of its own.
     """
 
-    def __init__(self, model: PeftModel, reference_adapter: str | None = None):
-        self.model, self.reference_adapter = model, reference_adapter
+    def __init__(self, model: PeftModel, reference: str | nn.Module | None = None):
+        self.model, self.reference = model, reference
         self.policy_adapter = model.active_adapter
         base = model.get_base_model()
         self.decoder = getattr(base, base.base_model_prefix)
@@ -80,7 +80,7 @@ class Backbone:
     def top(self, states: TrunkStates) -> Tensor:
         """Run the layers from the first adapted one on; (batch, length, width), behind the final norm.
 
-        Which role it is depends on the adapter that is on: `policy()`, `reference()` or `adapter(name)`.
+        Which role it is depends on the adapter that is on: the policy's, unless inside `adapter(name)`.
         """
         hidden = states.hidden
         for layer in self.layers[self.first_adapted :]:
@@ -99,18 +99,16 @@ class Backbone:
         Returns:
             (batch, response), nats, float32.
         """
-        response = responses.shape[1]
-        hidden = hidden[:, -response - 1 : -1].contiguous()
-        weight = self.output_layer.weight
-        flat = _TokenLogprobs.apply(hidden.flatten(0, 1), weight, responses.flatten(), 1 / temperature)
-        return flat.view_as(responses)
+        return _response_logprobs(hidden, self.output_layer.weight, responses, temperature)
 
-    @contextlib.contextmanager
-    def reference(self) -> Iterator[None]:
-        """The reference, inside: the adapters off, or the adapter named as reference on."""
-        role = self.adapter(self.reference_adapter) if self.reference_adapter else reference(self.model)
-        with role:
-            yield
+    def reference_logprobs(self, states: TrunkStates, tokens: Tensor, mask: Tensor, response: int, temperature: float):
+        """What the reference says of the last `response` tokens; (batch, response), nats, float32, no gradients."""
+        responses = tokens[:, -response:]
+        if isinstance(self.reference, nn.Module):
+            return whole_logprobs(self.reference, tokens, mask, response, temperature)
+        role = without_adapters(self.model) if self.reference is None else self.adapter(self.reference)
+        with torch.no_grad(), role:
+            return self.response_logprobs(self.top(states), responses, temperature)
 
     @contextlib.contextmanager
     def adapter(self, name: str) -> Iterator[None]:
@@ -123,6 +121,12 @@ class Backbone:
             self.model.base_model.set_adapter(self.policy_adapter)
             for key, parameter in self.model.named_parameters():
                 parameter.requires_grad_(trainable[key])
+
+
+def _response_logprobs(hidden: Tensor, weight: Tensor, responses: Tensor, temperature: float) -> Tensor:
+    # The slice is made contiguous once: the output layer would otherwise copy it, again and again, in a slow order.
+    rows = hidden[:, -responses.shape[1] - 1 : -1].contiguous().flatten(0, 1)
+    return _TokenLogprobs.apply(rows, weight, responses.flatten(), 1 / temperature).view_as(responses)
 
 
 class _TokenLogprobs(torch.autograd.Function):
@@ -162,6 +166,16 @@ def _first_adapted(model: PeftModel, layers: int) -> int:
     """The lowest layer index that any adapter touches."""
     found = [re.search(r"\.(?:layers|h)\.(\d+)\..*lora_", name) for name, _ in model.named_parameters()]
     return min((int(match[1]) for match in found if match), default=layers)
+
+
+@torch.no_grad()
+def whole_logprobs(model: nn.Module, tokens: Tensor, mask: Tensor, response: int, temperature: float) -> Tensor:
+    """Log-probabilities of the last `response` tokens by a plain forward of any causal model; (batch, response)."""
+    base = model.get_base_model() if isinstance(model, PeftModel) else model
+    decoder = getattr(base, base.base_model_prefix)
+    positions = (mask.cumsum(1) - 1).clamp_min(0)
+    hidden = decoder(tokens, attention_mask=mask.long(), position_ids=positions, use_cache=False).last_hidden_state
+    return _response_logprobs(hidden, model.get_output_embeddings().weight, tokens[:, -response:], temperature)
 
 
 def head_values(head: nn.Linear, hidden: Tensor, response: int) -> Tensor:

@@ -1,12 +1,10 @@
 """PPO on one backbone, in one sitting: roll out, judge, and take a few clipped steps.
 
-config = PPOConfig(response_length=24, kl_coef=0.05, learning_rate=1e-3)
-trainer = PPOTrainer(config, model, ref_model=None, tokenizer=tokenizer, dataset=prompts, data_collator=collator,
-                     reward=reward)
+trainer = PPOTrainer(PPOConfig(response_length=24, learning_rate=1e-3), model, ref_model=None, tokenizer=tokenizer,
+                     dataset=prompts, data_collator=collator, optimizer=None, reward=reward)
 trainer.train(updates=30)
 """
 
-import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,101 +17,30 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from helpers import checkpoint
-from helpers.adapters import refuse_unrecoverable
 from helpers.backbone import Backbone, head_values
+from helpers.download import CourseError
 from helpers.formulas import (
     adapted_kl_coef,
     advantages_and_returns,
     kl_per_token,
-    masked_mean,
     policy_losses,
     rewards_per_token,
     value_losses,
 )
 from helpers.memory import peak_bytes
 from helpers.reward import AdapterReward
-from helpers.rollout import Reward, Rollout, generate, judged
+from helpers.rollout import Limits, Reward, Rollout, Scores, Written, decoded, generate, judged, sample_table
+from helpers.settings import PPOConfig, checked_scores, input_ids, refuse_collator, refuse_data, refuse_model
 
-
-@dataclasses.dataclass
-class PPOConfig:
-    """Settings of a run; TRL's names and defaults where they mean the same.
-
-    Attributes:
-        learning_rate: of Adam, falling linearly to 0 over `total_updates` if that is given.
-        batch_size: responses a rollout, over all processes.
-        num_ppo_epochs, num_mini_batches: passes over a rollout, and optimizer steps in each.
-        per_device_train_batch_size: responses a training micro-batch; changes memory and time, not the result.
-        local_rollout_forward_batch_size: responses a pass without gradients; likewise.
-        response_length: new tokens at most.
-        stop_token_id: ends a response; None: only its length does.
-        missing_eos_penalty: subtracted from the score of a response without its end token.
-        temperature: divides the logits when sampling and in every log-probability.
-        kl_coef: price of a nat of drift from the reference, in score units.
-        kl_target, kl_horizon: if a target (nats a response) is given, `kl_coef` follows it (Ziegler et al., 2019).
-        cliprange, cliprange_value: how far ratio and value may move in one rollout.
-        vf_coef: weight of the value loss.
-        gamma, lam: discount, and lambda of generalized advantage estimation.
-        max_grad_norm: gradients are scaled down to it.
-        value_warmup_updates: updates at the start that train the value head only.
-        ref_adapter_name: a frozen adapter of the model that is the reference; None: the model without adapters.
-        seed: of sampling, shuffling and data order.
-        output_dir, save_every: where and how often (updates) to write checkpoints; None and 0: never.
-        sample_every: print a table of samples every so many updates; 0: never.
-    """
-
-    learning_rate: float = 3e-6
-    total_updates: int | None = None
-    batch_size: int = 16
-    num_ppo_epochs: int = 4
-    num_mini_batches: int = 1
-    per_device_train_batch_size: int = 8
-    local_rollout_forward_batch_size: int = 64
-    response_length: int = 53
-    stop_token_id: int | None = None
-    missing_eos_penalty: float | None = None
-    temperature: float = 0.7
-    kl_coef: float = 0.05
-    kl_target: float | None = None
-    kl_horizon: int = 10_000
-    cliprange: float = 0.2
-    cliprange_value: float = 0.2
-    vf_coef: float = 0.1
-    gamma: float = 1.0
-    lam: float = 0.95
-    max_grad_norm: float = 1.0
-    value_warmup_updates: int = 0
-    ref_adapter_name: str | None = None
-    seed: int = 42
-    output_dir: str | None = None
-    save_every: int = 0
-    sample_every: int = 0
-
-    def __post_init__(self):
-        at_least_1 = ("batch_size", "num_ppo_epochs", "num_mini_batches", "per_device_train_batch_size")
-        at_least_1 += ("local_rollout_forward_batch_size", "response_length", "kl_horizon")
-        for name in at_least_1:
-            self._refuse(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("learning_rate", "temperature", "cliprange", "cliprange_value", "max_grad_norm"):
-            self._refuse(name, 0 < getattr(self, name) < float("inf"), "above 0 and finite")
-        for name in ("kl_coef", "vf_coef", "value_warmup_updates", "save_every", "sample_every"):
-            self._refuse(name, 0 <= getattr(self, name) < float("inf"), "at least 0")
-        for name in ("gamma", "lam"):
-            self._refuse(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
-        self._refuse("kl_target", self.kl_target is None or self.kl_target > 0, "above 0, or None")
-        fits = self.batch_size % self.num_mini_batches == 0
-        self._refuse("num_mini_batches", fits, f"a divisor of batch_size={self.batch_size}")
-
-    def _refuse(self, name: str, good: bool, needed: str) -> None:
-        if not good:
-            raise ValueError(f"{name}={getattr(self, name)!r}: it must be {needed}.")
+__all__ = ["PPOConfig", "PPOTrainer"]
+FP16_LOSS_SCALE = 2.0**16
 
 
 class PPOTrainer:
     """Trains the adapters of a peft model from rewards, with a reference that is recovered from the model itself.
 
     The value head is linear, in float32, zero at the start, on the policy's last hidden states; the value loss does not
-    flow into the adapter.
+    flow into the adapter. Every dropout of the model is set to 0 and the model to `train()`, and both stay so.
 
     Args:
         config: settings.
@@ -130,6 +57,7 @@ class PPOTrainer:
 
     Raises:
         ValueError: a setting under which the run would be silently wrong; the message says what to do.
+        CourseError: `resume_from` holds no intact checkpoint.
     """
 
     def __init__(
@@ -146,36 +74,28 @@ class PPOTrainer:
         on_update: Callable[[dict], None] | None = None,
         resume_from: str | Path | None = None,
     ):
-        if ref_model is None and config.ref_adapter_name is None:
-            refuse_unrecoverable(model)
+        refuse_model(config, model, ref_model)
+        self.prompts = [input_ids(row, tokenizer) for row in dataset]
+        refuse_data(config, model, tokenizer, self.prompts)
+        self.collator = data_collator or (lambda rows: tokenizer.pad(rows, return_tensors="pt"))
+        refuse_collator(self.collator, self.prompts)
         self.config, self.model, self.tokenizer, self.reward = config, model, tokenizer, reward
-        self.dataset, self.collator, self.on_update = dataset, data_collator or _padded_by(tokenizer), on_update
-        self.accelerator = Accelerator()
-        self.backbone = Backbone(model, config.ref_adapter_name)
-        width = model.get_base_model().config.hidden_size
-        self.value_head = nn.Linear(width, 1, device=model.device)
-        nn.init.zeros_(self.value_head.weight)
-        nn.init.zeros_(self.value_head.bias)
-        self.adapter_weights = [p for p in model.parameters() if p.requires_grad]
-        self.optimizer = optimizer or torch.optim.AdamW(self.adapter_weights, lr=config.learning_rate, eps=1e-5)
-        self.optimizer.add_param_group({"params": list(self.value_head.parameters())})
-        self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.accelerator, self.on_update = Accelerator(log_with=config.report_to), on_update
+        self.backbone = Backbone(model, ref_model if ref_model is not None else config.ref_adapter_name)
+        self._prepare_model()
+        self._prepare_optimizer(optimizer)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.kl_coef, self.history, self.order = config.kl_coef, [], []
+        self.micro_batch, self.forward_batch = (
+            config.per_device_train_batch_size,
+            config.local_rollout_forward_batch_size,
+        )
+        self.loss_scale = FP16_LOSS_SCALE if model.get_base_model().dtype == torch.float16 else 1.0
         if resume_from is not None:
             self._restore(checkpoint.load(Path(resume_from), model, self.value_head))
 
-    @property
-    def trained(self) -> list[Tensor]:
-        """Every trained tensor: the policy's adapter, and the value head."""
-        return [*self.adapter_weights, *self.value_head.parameters()]
-
     def train(self, updates: int) -> list[dict]:
         """Do `updates` more updates; returns `history`, one dictionary of metrics for each update so far."""
-        self.model.train()  # one mode everywhere: on a CPU, eval() of an 8-bit layer is another function
-        for module in self.model.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = 0.0
         bar = tqdm(range(updates), desc="ppo", unit="update", disable=not self.accelerator.is_main_process)
         for _ in bar:
             started = time.perf_counter()
@@ -185,143 +105,212 @@ class PPOTrainer:
             metrics["peak_bytes"] = peak_bytes()
             self.history.append(metrics)
             bar.set_postfix(reward=f"{metrics['objective/scores']:.2f}", kl=f"{metrics['objective/kl']:.2f}")
-            if self.on_update:
-                self.on_update(metrics)
-            if self.config.save_every and len(self.history) % self.config.save_every == 0:
-                self._save_numbered()
+            self._after_update(rollout, metrics)
         return self.history
 
     def save(self, folder: str | Path) -> None:
         """Write a checkpoint, from which `PeftModel.from_pretrained` loads the adapter and `resume_from` goes on."""
         checkpoint.save(Path(folder), self.model, self.value_head, self._state())
 
+    def _prepare_model(self) -> None:
+        for module in self.model.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0  # dropout would make the first ratio differ from 1
+        self.model.train()  # one mode everywhere: on a CPU, eval() of an 8-bit layer is another function
+        self.value_head = nn.Linear(self.model.config.hidden_size, 1, device=self.model.device)
+        nn.init.zeros_(self.value_head.weight)
+        nn.init.zeros_(self.value_head.bias)
+
+    def _prepare_optimizer(self, optimizer: torch.optim.Optimizer | None) -> None:
+        adapter = [p for p in self.model.parameters() if p.requires_grad]
+        self.trained = [*adapter, *self.value_head.parameters()]
+        if optimizer is not None:
+            print("The value head is added to the given optimizer, as a parameter group with the optimizer's defaults.")
+        self.optimizer = optimizer or torch.optim.AdamW(adapter, lr=self.config.learning_rate, eps=1e-5)
+        self.optimizer.add_param_group({"params": list(self.value_head.parameters())})
+        self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
+
     def _roll_out(self) -> Rollout:
         """Write responses to the next prompts, and let every role judge them."""
         config = self.config
-        batch = self.collator([self.dataset[i] for i in self._next_rows()])
+        batch = self.collator([{"input_ids": self.prompts[row]} for row in self._next_rows()])
         prompts, mask = (batch[name].to(self.model.device) for name in ("input_ids", "attention_mask"))
-        uniforms = torch.rand(config.batch_size, config.response_length, generator=self.generator)
-        limits = {"temperature": config.temperature, "stop": config.stop_token_id, "pad": self.tokenizer.pad_token_id}
-        tokens, mask = generate(self.backbone, prompts, mask, uniforms.to(prompts.device), **limits)
-        prompt = prompts.shape[1]
-        rollout = judged(
-            self.backbone,
-            self.value_head,
-            tokens,
-            mask,
-            self._scores(tokens, mask, prompt),
-            prompt=prompt,
-            temperature=config.temperature,
-            forward_batch=config.local_rollout_forward_batch_size,
-        )
+        uniforms = torch.rand(config.batch_size, config.response_length, generator=self.generator)[self._own_rows()]
+        limits = Limits(config.temperature, config.stop_token_id, self.tokenizer.pad_token_id)
+        tokens, mask = generate(self.backbone, prompts, mask, uniforms.to(prompts.device), limits)
+        written = Written(tokens, mask, config.response_length, config.temperature)
+        scores = self._scores(written)
+
+        def judge() -> Rollout:
+            return judged(self.backbone, self.value_head, written, scores, self.forward_batch)
+
+        rollout = self._with_less_memory("forward_batch", judge)
         if config.missing_eos_penalty is not None:
-            rollout.scores = rollout.scores - config.missing_eos_penalty * ~self._ended(rollout.tokens, prompt)
+            rollout.scores = rollout.scores - config.missing_eos_penalty * ~self._ended(rollout.responses)
         return rollout
 
-    def _ended(self, tokens: Tensor, prompt: int) -> Tensor:
-        """(batch,), bool: the response, and not only the prompt, has the end token."""
+    def _scores(self, written: Written) -> Scores:
+        """Ask the user's function, and refuse an answer that would poison the run; or say how to ask the adapter."""
+        tokens, mask, prompt = written.tokens, written.mask, written.tokens.shape[1] - written.response
+        if isinstance(self.reward, AdapterReward):
+            ended = self._ended(tokens[:, prompt:])
+            return lambda states, rows: self.reward.read(self.backbone, states, mask[rows], ended[rows])
+        prompts = decoded(self.tokenizer, tokens[:, :prompt], mask[:, :prompt])
+        scores = self.reward(prompts, decoded(self.tokenizer, tokens[:, prompt:], mask[:, prompt:]))
+        return checked_scores(scores, prompts).to(tokens.device)
+
+    def _ended(self, responses: Tensor) -> Tensor:
+        """(batch,), bool: the response, whatever the prompt holds, has the end token."""
         stop = self.config.stop_token_id
-        return (tokens[:, prompt:] == (-1 if stop is None else stop)).any(1)
-
-    def _scores(self, tokens: Tensor, mask: Tensor, prompt: int) -> Tensor | Callable:
-        if not isinstance(self.reward, AdapterReward):
-            return self._scores_of_texts(tokens, mask, prompt)
-        ended = self._ended(tokens, prompt)
-        return lambda states, rows: self.reward.read(self.backbone, states, mask[rows], ended[rows])
-
-    def _scores_of_texts(self, tokens: Tensor, mask: Tensor, prompt: int) -> Tensor:
-        """Ask the user's function, and refuse an answer that would poison the run."""
-        decoded = [
-            self.tokenizer.batch_decode([row[keep] for row, keep in zip(part, part_mask, strict=True)])
-            for part, part_mask in ((tokens[:, :prompt], mask[:, :prompt]), (tokens[:, prompt:], mask[:, prompt:]))
-        ]
-        scores = torch.as_tensor(self.reward(*decoded), dtype=torch.float32, device=tokens.device)
-        if scores.shape != (len(tokens),):
-            raise ValueError(f"reward: {len(tokens)} responses need as many floats; it returned {tuple(scores.shape)}.")
-        for text, score in zip(decoded[0], scores.tolist(), strict=True):
-            if score != score or abs(score) == float("inf"):
-                raise ValueError(f"reward: the score of the response to {text!r} is {score}; it must be finite.")
-        return scores
+        return (responses == (-1 if stop is None else stop)).any(1)
 
     def _optimize(self, rollout: Rollout) -> dict:
         """A few epochs of clipped steps on one rollout."""
         config, mask = self.config, rollout.response_mask
         rewards = rewards_per_token(rollout.scores, rollout.logprobs, rollout.reference_logprobs, mask, self.kl_coef)
         advantages, returns = advantages_and_returns(rewards, rollout.values, mask, config.gamma, config.lam)
-        advantages = _whitened(advantages, mask)
+        advantages = self._whitened(advantages, mask)
         self._set_learning_rate()
-        steps = []
+        steps, own = [], range(config.batch_size)[self._own_rows()]
         for _ in range(config.num_ppo_epochs):
-            order = torch.randperm(len(mask), generator=self.generator).to(mask.device)
+            order = torch.randperm(config.batch_size, generator=self.generator)
             for rows in order.chunk(config.num_mini_batches):
-                steps.append(self._step(rollout, advantages, returns, rows))
-        kl = (torch.where(mask, rollout.logprobs - rollout.reference_logprobs, 0)).sum(1).mean().item()
-        metrics = self._metrics(rollout, rewards, returns, kl)
-        metrics |= {name: sum(step[name] for step in steps) / len(steps) for name in steps[0]}
-        metrics["val/ratio_min"] = min(step["val/ratio_min"] for step in steps)
-        metrics["val/ratio_max"] = max(step["val/ratio_max"] for step in steps)
+                rows = rows[(rows >= own.start) & (rows < own.stop)] - own.start
+                steps.append(self._step(rollout, advantages, returns, rows.to(mask.device)))
+        metrics = self._metrics(rollout, rewards, returns) | _over_steps(steps)
         if config.kl_target is not None:
-            self.kl_coef = adapted_kl_coef(self.kl_coef, kl, config.kl_target, config.kl_horizon, config.batch_size)
+            kl, batch = metrics["objective/kl"], config.batch_size
+            self.kl_coef = adapted_kl_coef(self.kl_coef, kl, config.kl_target, config.kl_horizon, batch)
         return metrics
 
     def _step(self, rollout: Rollout, advantages: Tensor, returns: Tensor, rows: Tensor) -> dict:
-        """One optimizer step on a minibatch, in micro-batches whose *sums* are divided by the minibatch's tokens."""
-        config = self.config
-        tokens = rollout.response_mask[rows].sum()
-        totals: dict[str, float] = {}
-        ratios = []
-        for part in rows.split(config.per_device_train_batch_size):
-            mask = rollout.response_mask[part]
-            hidden = self.backbone.top(rollout.states.rows(part))
-            logprobs = self.backbone.response_logprobs(hidden, rollout.responses[part], config.temperature)
-            values = head_values(self.value_head, hidden.detach(), mask.shape[1])
-            old = rollout.logprobs[part]
-            policy = torch.where(mask, policy_losses(logprobs, old, advantages[part], config.cliprange), 0).sum()
-            errors = value_losses(values, rollout.values[part], returns[part], config.cliprange_value)
-            value = torch.where(mask, errors, 0).sum()
-            warm = len(self.history) < config.value_warmup_updates
-            ((0.0 if warm else 1.0) * policy / tokens + config.vf_coef * value / tokens).backward()
-            change = (logprobs.detach() - old)[mask]
-            ratios.append(change.exp())
-            sums = {
-                "loss/policy_avg": policy,
-                "loss/value_avg": value,
-                "policy/approxkl_avg": 0.5 * change.square().sum(),
-                "policy/clipfrac_avg": ((change.exp() - 1).abs() > config.cliprange).sum(),
-                "val/ratio": ratios[-1].sum(),
-            }
-            for name, total in sums.items():
-                totals[name] = totals.get(name, 0.0) + total.item() / tokens.item()
-        norm = nn.utils.clip_grad_norm_(self.trained, config.max_grad_norm)
+        """One optimizer step on a minibatch."""
+        tokens = self._sum(rollout.response_mask[rows].sum())
+        while True:
+            sums = self._with_less_memory(
+                "micro_batch", lambda: self._accumulate(rollout, advantages, returns, rows, tokens)
+            )
+            for parameter in self.trained:
+                gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                parameter.grad = self._sum(gradient) / self.loss_scale
+            norm = nn.utils.clip_grad_norm_(self.trained, self.config.max_grad_norm)
+            if torch.isfinite(norm) or self.loss_scale == 1:
+                break
+            self.loss_scale /= 2  # float16 overflowed: the same minibatch again, with a smaller loss
+            self.optimizer.zero_grad()
         if not torch.isfinite(norm):
             raise ValueError(
-                f"The gradient of update {len(self.history) + 1} is not finite; no step was made. Look at the reward "
-                "and at learning_rate, and resume from the last checkpoint."
+                f"The gradient of update {len(self.history) + 1} is not finite (norm {norm.item()}); no step was made. "
+                "Look at the rewards and at learning_rate, and resume from the last checkpoint."
             )
         self.optimizer.step()
         self.optimizer.zero_grad()
-        ratio = torch.cat(ratios)
-        totals |= {"val/ratio_min": ratio.min().item(), "val/ratio_max": ratio.max().item(), "grad_norm": norm.item()}
+        ratios = self.accelerator.gather(sums.pop("ratios"))
+        means = {name: (self._sum(total) / tokens).item() for name, total in sums.items()}
+        extremes = {"val/ratio_min": ratios.min().item(), "val/ratio_max": ratios.max().item()}
+        return means | extremes | {"grad_norm": norm.item()}
+
+    def _accumulate(self, rollout: Rollout, advantages: Tensor, returns: Tensor, rows: Tensor, tokens: Tensor) -> dict:
+        """Gradients of a minibatch, in micro-batches whose *sums* are divided by the minibatch's token count."""
+        config, totals = self.config, {"ratios": torch.ones(2, device=tokens.device)}
+        policy_weight = 0.0 if len(self.history) < config.value_warmup_updates else 1.0
+        for part in rows.split(self.micro_batch):
+            mask, old = rollout.response_mask[part], rollout.logprobs[part]
+            hidden = self.backbone.top(rollout.states.rows(part))
+            logprobs = self.backbone.response_logprobs(hidden, rollout.responses[part], config.temperature)
+            values = head_values(self.value_head, hidden.detach(), mask.shape[1])
+            losses = policy_losses(logprobs, old, advantages[part], config.cliprange)
+            policy = torch.where(mask, losses, 0).sum()
+            errors = value_losses(values, rollout.values[part], returns[part], config.cliprange_value)
+            value = torch.where(mask, errors, 0).sum()
+            loss = (policy_weight * policy + config.vf_coef * value) / tokens
+            (loss * self.loss_scale).backward()
+            change = (logprobs.detach() - old)[mask]
+            totals["ratios"] = torch.stack(torch.cat([totals["ratios"], change.exp()]).aminmax())
+            for name, total in {
+                "loss/policy_avg": policy.detach(),
+                "loss/value_avg": value.detach(),
+                "policy/approxkl_avg": 0.5 * change.square().sum(),
+                "policy/clipfrac_avg": ((change.exp() - 1).abs() > config.cliprange).float().sum(),
+                "val/ratio": change.exp().sum(),
+            }.items():
+                totals[name] = totals.get(name, 0.0) + total
         return totals
 
-    def _metrics(self, rollout: Rollout, rewards: Tensor, returns: Tensor, kl: float) -> dict:
+    def _metrics(self, rollout: Rollout, rewards: Tensor, returns: Tensor) -> dict:
         """What the rollout says about the run, before its steps."""
-        mask = rollout.response_mask
-        k3 = torch.where(mask, kl_per_token(rollout.logprobs, rollout.reference_logprobs), 0).sum(1).mean()
-        return {
-            "update": len(self.history) + 1,
-            "episode": (len(self.history) + 1) * self.config.batch_size,
-            "objective/scores": rollout.scores.mean().item(),
-            "objective/kl": kl,
-            "objective/kl_k3": k3.item(),
-            "objective/entropy": torch.where(mask, -rollout.logprobs, 0).sum(1).mean().item(),
-            "objective/rlhf_reward": rewards.sum(1).mean().item(),
+        mask, batch = rollout.response_mask, self.config.batch_size
+        drift = torch.where(mask, rollout.logprobs - rollout.reference_logprobs, 0)
+        k3 = torch.where(mask, kl_per_token(rollout.logprobs, rollout.reference_logprobs), 0)
+        sums = {
+            "objective/scores": rollout.scores,
+            "objective/kl": drift,
+            "objective/kl_k3": k3,
+            "objective/entropy": torch.where(mask, -rollout.logprobs, 0),
+            "objective/rlhf_reward": rewards,
+            "response_length": mask,
+            "eos_share": self._ended(rollout.responses),
+        }
+        metrics = {name: (self._sum(total.float().sum()) / batch).item() for name, total in sums.items()}
+        update = len(self.history) + 1
+        return metrics | {
+            "update": update,
+            "episode": update * batch,
             "val/explained_variance": _explained_variance(rollout.values[mask], returns[mask]),
-            "response_length": mask.sum(1).float().mean().item(),
-            "eos_share": self._ended(rollout.tokens, rollout.prompt_length).float().mean().item(),
             "kl_coef": self.kl_coef,
             "lr": self.optimizer.param_groups[0]["lr"],
         }
+
+    def _after_update(self, rollout: Rollout, metrics: dict) -> None:
+        done, config = len(self.history), self.config
+        self.accelerator.log({k: v for k, v in metrics.items() if k != "update"}, step=done)
+        if self.on_update:
+            self.on_update(metrics)
+        if not self.accelerator.is_main_process:
+            return
+        if config.sample_every and done % config.sample_every == 0:
+            print(sample_table(self.tokenizer, rollout))
+        if config.save_every and done % config.save_every == 0:
+            try:
+                checkpoint.save_numbered(Path(config.output_dir), done, self.model, self.value_head, self._state())
+            except (OSError, CourseError) as error:  # a full disk must not end the training; it is said at every save
+                print(f"The checkpoint of update {done} was not written: {error} Training goes on.", flush=True)
+
+    def _whitened(self, advantages: Tensor, mask: Tensor) -> Tensor:
+        """Mean 0 and variance 1 over the real response tokens of the rollout, of all processes; 0 elsewhere."""
+        tokens = self._sum(mask.sum())
+        mean = self._sum(torch.where(mask, advantages, 0).sum()) / tokens
+        variance = self._sum(torch.where(mask, (advantages - mean).square(), 0).sum()) / tokens
+        return torch.where(mask, (advantages - mean) * torch.rsqrt(variance + 1e-8), 0)
+
+    def _with_less_memory(self, size: str, action: Callable) -> Any:
+        """Do it; where memory runs out, halve `size` and do it again: the result is the same, to rounding."""
+        while True:
+            try:
+                return action()
+            except torch.OutOfMemoryError:
+                rows = getattr(self, size)
+                if rows == 1:
+                    raise
+                self.optimizer.zero_grad()
+                setattr(self, size, rows // 2)
+                print(f"Out of memory: {size} goes from {rows} to {rows // 2}, and this step is repeated.", flush=True)
+
+    def _sum(self, tensor: Tensor) -> Tensor:
+        """The sum over all processes."""
+        return self.accelerator.reduce(tensor, "sum") if self.accelerator.num_processes > 1 else tensor
+
+    def _own_rows(self) -> slice:
+        """The rows of a rollout that this process works on."""
+        share = self.config.batch_size // self.accelerator.num_processes
+        return slice(share * self.accelerator.process_index, share * (self.accelerator.process_index + 1))
+
+    def _next_rows(self) -> list[int]:
+        """This process's part of the next prompts; each epoch of the dataset has an order of its own."""
+        while len(self.order) < self.config.batch_size:
+            self.order += torch.randperm(len(self.prompts), generator=self.generator).tolist()
+        rows, self.order = self.order[: self.config.batch_size], self.order[self.config.batch_size :]
+        return rows[self._own_rows()]
 
     def _set_learning_rate(self) -> None:
         total = self.config.total_updates
@@ -329,49 +318,25 @@ class PPOTrainer:
         for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
             group["lr"] = rate * left
 
-    def _next_rows(self) -> list[int]:
-        """The next prompts' row numbers: each epoch of the dataset in an order of its own."""
-        while len(self.order) < self.config.batch_size:
-            self.order += torch.randperm(len(self.dataset), generator=self.generator).tolist()
-        rows, self.order = self.order[: self.config.batch_size], self.order[self.config.batch_size :]
-        return rows
-
-    def _save_numbered(self) -> None:
-        try:
-            checkpoint.save_numbered(
-                Path(self.config.output_dir), len(self.history), self.model, self.value_head, self._state()
-            )
-        except Exception as error:  # a full disk must not end the training; it is said at every save
-            print(
-                f"The checkpoint of update {len(self.history)} was not written: {error}. Training goes on.", flush=True
-            )
-
     def _state(self) -> dict:
-        return {
-            "optimizer": self.optimizer.state_dict(),
-            "generator": self.generator.get_state(),
-            "order": self.order,
-            "kl_coef": self.kl_coef,
-            "history": self.history,
-        }
+        names = ("kl_coef", "history", "order", "micro_batch", "forward_batch", "loss_scale", "base_rates")
+        own = {name: getattr(self, name) for name in names}
+        return own | {"optimizer": self.optimizer.state_dict(), "generator": self.generator.get_state()}
 
     def _restore(self, state: dict) -> None:
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"])
-        self.order, self.kl_coef, self.history = state["order"], state["kl_coef"], state["history"]
+        self.optimizer.load_state_dict(state.pop("optimizer"))
+        self.generator.set_state(state.pop("generator"))
+        for name, value in state.items():
+            setattr(self, name, value)
 
 
-def _whitened(advantages: Tensor, mask: Tensor) -> Tensor:
-    """Mean 0 and variance 1 over the real response tokens of the rollout; 0 elsewhere."""
-    mean = masked_mean(advantages, mask)
-    variance = masked_mean((advantages - mean).square(), mask)
-    return torch.where(mask, (advantages - mean) * torch.rsqrt(variance + 1e-8), 0)
+def _over_steps(steps: list[dict]) -> dict:
+    """Means over the steps of an update; of the extremes, the extremes."""
+    means = {name: sum(step[name] for step in steps) / len(steps) for name in steps[0]}
+    lowest, highest = (min(s["val/ratio_min"] for s in steps), max(s["val/ratio_max"] for s in steps))
+    return means | {"val/ratio_min": lowest, "val/ratio_max": highest}
 
 
 def _explained_variance(values: Tensor, returns: Tensor) -> float:
     """1 - var(returns - values) / var(returns): 1 is a perfect value head, 0 a constant one."""
     return (1 - (returns - values).var() / returns.var().clamp_min(1e-8)).item()
-
-
-def _padded_by(tokenizer: Any) -> Callable:
-    return lambda rows: tokenizer.pad([{"input_ids": row["input_ids"]} for row in rows], return_tensors="pt")

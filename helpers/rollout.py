@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,27 @@ from transformers import DynamicCache
 from helpers.backbone import Backbone, TrunkStates, head_values
 
 Reward = Callable[[Sequence[str], Sequence[str]], Sequence[float]]
+Scores = Tensor | Callable[[TrunkStates, slice], Tensor]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How responses are sampled, and where they end: id of the end token (None: at full length) and of the padding."""
+
+    temperature: float
+    stop: int | None
+    pad: int
+
+
+@dataclass(frozen=True)
+class Written:
+    """Responses that were written: tokens and mask, (batch, length), how many tokens a response has, and at which
+    temperature they were sampled."""
+
+    tokens: Tensor
+    mask: Tensor
+    response: int
+    temperature: float
 
 
 @dataclass
@@ -49,58 +71,44 @@ class Rollout:
 
 @torch.no_grad()
 def generate(
-    backbone: Backbone,
-    prompts: Tensor,
-    mask: Tensor,
-    uniforms: Tensor,
-    *,
-    temperature: float,
-    stop: int | None,
-    pad: int,
+    backbone: Backbone, prompts: Tensor, mask: Tensor, uniforms: Tensor, limits: Limits
 ) -> tuple[Tensor, Tensor]:
     """Let the policy write: sample from softmax(logits / temperature) and from nothing else (no top-k, no penalty).
 
     Args:
         prompts, mask: (batch, prompt), padded on the left.
         uniforms: (batch, response), in [0, 1): the random numbers; the same ones give the same responses.
-        stop: id of the end token, which ends a response and belongs to it; None: all responses have full length.
-        pad: id that stands behind the end.
 
     Returns:
         tokens and mask, both (batch, prompt + response).
     """
     batch, response = uniforms.shape
-    tokens, mask = torch.cat([prompts, prompts.new_full((batch, response), pad)], 1), mask.bool()
+    tokens = torch.cat([prompts, prompts.new_full((batch, response), limits.pad)], 1)
+    mask = torch.cat([mask.bool(), torch.zeros_like(uniforms, dtype=torch.bool)], 1)
     cache_name = "cache" if "cache" in inspect.signature(backbone.decoder.forward).parameters else "past_key_values"
     cache = {cache_name: DynamicCache(config=backbone.decoder.config), "use_cache": True}
-    new, positions = prompts, (mask.cumsum(1) - 1).clamp_min(0)
+    positions = (mask.cumsum(1) - 1).clamp_min(0)
     running = torch.ones_like(mask[:, 0])
-    for step in range(response):
-        hidden = backbone.decoder(new, attention_mask=mask.long(), position_ids=positions, **cache).last_hidden_state
-        logits = backbone.output_layer(hidden[:, -1]).float() / temperature
-        new = torch.where(running, _sampled(logits, uniforms[:, step]), pad)[:, None]
-        tokens[:, prompts.shape[1] + step] = new[:, 0]
-        mask = torch.cat([mask, running[:, None]], 1)
-        running = running & (new[:, 0] != (-1 if stop is None else stop))
-        positions = positions[:, -1:] + 1
-        if not running.any():
-            break
-    missing = tokens.shape[1] - mask.shape[1]
-    return tokens, torch.cat([mask, mask.new_zeros(batch, missing)], 1)
+    start = 0
+    for end in range(prompts.shape[1], tokens.shape[1]):
+        hidden = backbone.decoder(
+            tokens[:, start:end], attention_mask=mask[:, :end].long(), position_ids=positions[:, start:end], **cache
+        ).last_hidden_state
+        logits = backbone.output_layer(hidden[:, -1]).float() / limits.temperature
+        chosen = _sampled(logits, uniforms[:, end - prompts.shape[1]])
+        tokens[:, end] = torch.where(running, chosen, limits.pad)
+        mask[:, end] = running
+        positions[:, end] = positions[:, end - 1] + 1
+        if limits.stop is not None:
+            running = running & (chosen != limits.stop)
+            if not running.any():
+                break
+        start = end
+    return tokens, mask
 
 
 @torch.no_grad()
-def judged(
-    backbone: Backbone,
-    value_head: nn.Linear,
-    tokens: Tensor,
-    mask: Tensor,
-    scores: Tensor | Callable[[TrunkStates, slice], Tensor],
-    *,
-    prompt: int,
-    temperature: float,
-    forward_batch: int,
-) -> Rollout:
+def judged(backbone: Backbone, value_head: nn.Linear, written: Written, scores: Scores, forward_batch: int) -> Rollout:
     """Let policy, reference and value (and the reward adapter, where there is one) read what was written.
 
     The old log-probabilities come from the same kind of pass that trains, not from decoding: in bfloat16 the two differ
@@ -108,29 +116,45 @@ def judged(
 
     Args:
         scores: (batch,), or a function that reads those of some rows off the backbone: (states of the rows, rows).
-        prompt: length of the padded prompts.
         forward_batch: sequences a pass.
     """
+    tokens, mask, response, temperature = written.tokens, written.mask, written.response, written.temperature
     states = backbone.trunk(tokens, mask.long())
-    responses = tokens[:, prompt:]
     rows = [slice(i, i + forward_batch) for i in range(0, len(tokens), forward_batch)]
 
     def read(part: slice) -> tuple[Tensor, Tensor]:
         hidden = backbone.top(states.rows(part))
-        logprobs = backbone.response_logprobs(hidden, responses[part], temperature)
-        return logprobs, head_values(value_head, hidden, responses.shape[1])
+        logprobs = backbone.response_logprobs(hidden, tokens[part, -response:], temperature)
+        return logprobs, head_values(value_head, hidden, response)
 
-    policy = [read(part) for part in rows]
-    with backbone.reference():
-        reference = [read(part)[0] for part in rows]
+    logprobs, values = (torch.cat(parts) for parts in zip(*map(read, rows), strict=True))
+    reference = [
+        backbone.reference_logprobs(states.rows(part), tokens[part], mask[part], response, temperature) for part in rows
+    ]
     if callable(scores):
         scores = torch.cat([scores(states.rows(part), part) for part in rows])
-    logprobs, values = (torch.cat(parts) for parts in zip(*policy, strict=True))
-    return Rollout(tokens, mask, prompt, states, logprobs, torch.cat(reference), values, scores.float())
+    return Rollout(tokens, mask, tokens.shape[1] - response, states, logprobs, torch.cat(reference), values, scores)
 
 
 def _sampled(logits: Tensor, uniforms: Tensor) -> Tensor:
     """The token at which the cumulative probability of each row passes its random number (inverse-cdf sampling)."""
     cumulative = logits.softmax(1).cumsum(1)
-    # The sum of 49,152 float32 numbers is not exactly 1; the last token with a probability above 0 is the limit.
+    # Float32 sums of 49,152 numbers end near 1, not at it, so the random number is stretched to the sum's end.
     return torch.searchsorted(cumulative, uniforms[:, None] * cumulative[:, -1:], right=True).squeeze(1)
+
+
+def decoded(tokenizer: Any, tokens: Tensor, mask: Tensor) -> list[str]:
+    """The texts of the real tokens of each row, without special tokens."""
+    return [tokenizer.decode(row[real], skip_special_tokens=True) for row, real in zip(tokens, mask, strict=True)]
+
+
+def sample_table(tokenizer: Any, rollout: Rollout, rows: int = 4) -> str:
+    """Prompt, response, score and KL (nats) of the first responses of a rollout."""
+    mask, prompt = rollout.response_mask, rollout.prompt_length
+    kl = torch.where(mask, rollout.logprobs - rollout.reference_logprobs, 0).sum(1)
+    prompts = decoded(tokenizer, rollout.tokens[:rows, :prompt], rollout.mask[:rows, :prompt])
+    responses = decoded(tokenizer, rollout.responses[:rows], mask[:rows])
+    return "\n".join(
+        f"{score:+6.2f} reward {drift:6.2f} KL | {p} | {r.replace(chr(10), ' ')}"
+        for p, r, score, drift in zip(prompts, responses, rollout.scores.tolist(), kl.tolist(), strict=False)
+    )

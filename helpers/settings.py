@@ -1,0 +1,196 @@
+"""The settings of a PPO run, and the runs that are refused because they would be silently wrong."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from peft import PeftModel
+from torch import nn
+
+from helpers.adapters import refuse_unrecoverable
+
+
+@dataclasses.dataclass
+class PPOConfig:
+    """Settings of a run; TRL's names and defaults where they mean the same.
+
+    Attributes:
+        learning_rate: of Adam, falling linearly to 0 over `total_updates` if that is given.
+        batch_size: responses a rollout, over all processes.
+        num_ppo_epochs, num_mini_batches: passes over a rollout, and optimizer steps in each.
+        per_device_train_batch_size: responses a training micro-batch; changes memory and time, not the result.
+        local_rollout_forward_batch_size: responses a pass without gradients; likewise.
+        response_length: new tokens at most.
+        stop_token_id: ends a response; None: only its length does.
+        missing_eos_penalty: subtracted from the score of a response without its end token.
+        temperature: divides the logits when sampling and in every log-probability.
+        kl_coef: price of a nat of drift from the reference, in score units.
+        kl_target, kl_horizon: if a target (nats a response) is given, `kl_coef` follows it (Ziegler et al., 2019).
+        cliprange, cliprange_value: how far ratio and value may move in one rollout.
+        vf_coef: weight of the value loss.
+        gamma, lam: discount, and lambda of generalized advantage estimation.
+        max_grad_norm: gradients are scaled down to it.
+        value_warmup_updates: updates at the start that train the value head only.
+        ref_adapter_name: a frozen adapter of the model that is the reference; None: the model without adapters.
+        seed: of sampling, shuffling and data order.
+        output_dir, save_every: where and how often (updates) to write checkpoints; None and 0: never.
+        sample_every: print a table of samples every so many updates; 0: never.
+        report_to: a tracker of Accelerate, such as "tensorboard"; None: none.
+    """
+
+    learning_rate: float = 3e-6
+    total_updates: int | None = None
+    batch_size: int = 16
+    num_ppo_epochs: int = 4
+    num_mini_batches: int = 1
+    per_device_train_batch_size: int = 8
+    local_rollout_forward_batch_size: int = 64
+    response_length: int = 53
+    stop_token_id: int | None = None
+    missing_eos_penalty: float | None = None
+    temperature: float = 0.7
+    kl_coef: float = 0.05
+    kl_target: float | None = None
+    kl_horizon: int = 10_000
+    cliprange: float = 0.2
+    cliprange_value: float = 0.2
+    vf_coef: float = 0.1
+    gamma: float = 1.0
+    lam: float = 0.95
+    max_grad_norm: float = 1.0
+    value_warmup_updates: int = 0
+    ref_adapter_name: str | None = None
+    seed: int = 42
+    output_dir: str | None = None
+    save_every: int = 0
+    sample_every: int = 0
+    report_to: str | None = None
+
+    def __post_init__(self):
+        at_least_1 = ("batch_size", "num_ppo_epochs", "num_mini_batches", "per_device_train_batch_size")
+        for name in (*at_least_1, "local_rollout_forward_batch_size", "response_length", "kl_horizon"):
+            self._need(name, getattr(self, name) >= 1, "at least 1")
+        for name in ("learning_rate", "temperature", "cliprange", "cliprange_value", "max_grad_norm"):
+            self._need(name, 0 < getattr(self, name) < float("inf"), "above 0 and finite")
+        for name in ("kl_coef", "vf_coef", "value_warmup_updates", "save_every", "sample_every"):
+            self._need(name, 0 <= getattr(self, name) < float("inf"), "at least 0 and finite")
+        for name in ("gamma", "lam"):
+            self._need(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
+        self._need("kl_target", self.kl_target is None or self.kl_target > 0, "above 0, or None")
+        self._need("total_updates", self.total_updates is None or self.total_updates >= 1, "at least 1, or None")
+        fits = self.batch_size % self.num_mini_batches == 0
+        self._need("num_mini_batches", fits, f"a divisor of batch_size={self.batch_size}")
+        self._need(
+            "output_dir", not self.save_every or self.output_dir is not None, "a folder if save_every is above 0"
+        )
+        asked = self.missing_eos_penalty is None or self.stop_token_id is not None
+        self._need("stop_token_id", asked, "an id if missing_eos_penalty is given")
+
+    def _need(self, name: str, good: bool, needed: str) -> None:
+        if not good:
+            raise ValueError(f"{name}={getattr(self, name)!r}: it must be {needed}.")
+
+
+def refuse_model(config: PPOConfig, model: nn.Module, ref_model: nn.Module | None) -> None:
+    """Raise a `ValueError` for a policy that cannot be trained, or whose reference would not be what it seems."""
+    if not isinstance(model, PeftModel):
+        raise ValueError(
+            f"model is a {type(model).__name__}; this trainer trains adapters. Wrap it: "
+            "get_peft_model(model, LoraConfig(…))."
+        )
+    if ref_model is model:
+        raise ValueError(
+            "ref_model is the policy itself, which moves. Pass None: the reference is then recovered from it."
+        )
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ValueError(
+            "model has no trainable adapter. Load it with is_trainable=True, or add one: get_peft_model(…)."
+        )
+    if ref_model is not None:
+        return
+    refuse_unrecoverable(model)
+    name = config.ref_adapter_name
+    if name is not None and name not in model.peft_config:
+        raise ValueError(f"ref_adapter_name={name!r}: the model has the adapters {', '.join(model.peft_config)}.")
+    if name is not None and name == model.active_adapter:
+        raise ValueError(
+            f"ref_adapter_name={name!r} is the adapter that is trained. Load a frozen copy under another name."
+        )
+    if name is None and _is_trained(model):
+        raise ValueError(
+            "The policy starts from a trained adapter (its B is not zero), so the model without adapters is not where "
+            "it starts. Load a frozen copy of that adapter, model.load_adapter(folder, 'reference'), and name it: "
+            "PPOConfig(ref_adapter_name='reference'). (To go on with a run, use resume_from.)"
+        )
+
+
+def refuse_data(config: PPOConfig, model: nn.Module, tokenizer: Any, prompts: Sequence[list[int]]) -> None:
+    """Raise a `ValueError` for prompts or a tokenizer that would spoil every rollout."""
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id in (tokenizer.eos_token_id, config.stop_token_id):
+        raise ValueError(
+            f"pad_token_id={tokenizer.pad_token_id} is missing or the end token: the end of every response would be "
+            "masked out of the loss. Set tokenizer.pad_token to a token of its own."
+        )
+    if not len(prompts):
+        raise ValueError("dataset is empty: there is no prompt to respond to.")
+    room = getattr(model.config, "max_position_embeddings", None)
+    longest = max(len(prompt) for prompt in prompts)
+    if min(len(prompt) for prompt in prompts) == 0:
+        raise ValueError("dataset has an empty prompt: a response needs at least one token to start from.")
+    if room is not None and longest + config.response_length > room:
+        raise ValueError(
+            f"response_length={config.response_length} leaves no room: the longest prompt has {longest} tokens, and "
+            f"the model reads {room}. Shorten the prompts or the responses."
+        )
+
+
+def refuse_collator(collator: Callable, prompts: Sequence[list[int]]) -> None:
+    """Raise a `ValueError` for a collator that pads on the right: generation would start behind a gap."""
+    two = sorted(prompts, key=len)[:: max(1, len(prompts) - 1)][:2]
+    batch = collator([{"input_ids": list(prompt)} for prompt in two])
+    if not batch["attention_mask"][:, -1].bool().all():
+        raise ValueError("data_collator pads on the right. Use tokenizer.padding_side = 'left'.")
+
+
+def input_ids(row: Any, tokenizer: Any) -> list[int]:
+    """The token ids of one row of a dataset: `input_ids`, a text, or chat messages.
+
+    Raises:
+        ValueError: the row is none of them.
+    """
+    if isinstance(row, dict):
+        found = next((row[key] for key in ("input_ids", "messages", "prompt", "text") if key in row), None)
+        if found is not None:
+            return input_ids(found, tokenizer)
+    elif isinstance(row, str):
+        return tokenizer(row)["input_ids"]
+    elif isinstance(row, torch.Tensor):
+        return row.tolist()
+    elif isinstance(row, list) and row and isinstance(row[0], dict):
+        text = tokenizer.apply_chat_template(row, add_generation_prompt=True, tokenize=False)
+        return tokenizer(text, add_special_tokens=False)["input_ids"]
+    elif isinstance(row, list) and all(isinstance(token, int) for token in row):
+        return row
+    raise ValueError(f"dataset: a row must have input_ids, be a text, or be chat messages; this one is {row!r:.80}.")
+
+
+def checked_scores(scores: Any, prompts: Sequence[str]) -> torch.Tensor:
+    """What a reward function returned, as (responses,), float32.
+
+    Raises:
+        ValueError: a wrong count, or a number that is not finite; the message names the prompt.
+    """
+    scores = torch.as_tensor(scores, dtype=torch.float32)
+    if scores.shape != (len(prompts),):
+        raise ValueError(f"reward: {len(prompts)} responses need as many floats; it returned {tuple(scores.shape)}.")
+    for prompt, score in zip(prompts, scores.tolist(), strict=True):
+        if not math.isfinite(score):
+            raise ValueError(f"reward: the score of the response to {prompt!r} is {score}; it must be finite.")
+    return scores
+
+
+def _is_trained(model: PeftModel) -> bool:
+    name = f".lora_B.{model.active_adapter}."
+    return any(parameter.any() for key, parameter in model.named_parameters() if name in key)
