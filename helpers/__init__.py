@@ -1,9 +1,13 @@
 """The small package behind the notebooks. A module imports from lower layers only:
 
-0  formulas    every equation of the course        download  fetch and verify        memory  the bill
-1  model       the model file, five precisions      feedback  ratings, pairs, prompts
-2  adapters    add LoRA, guard the reference
-4  reward      score texts, train the reward adapter
-6  plots       the stacked bar                      checks    inputs, call, verdict of each exercise
-7  course, __main__   the commands: python -m helpers fetch | doctor | reward | exercises | grade | lessons
+0  formulas    every equation of the course         download    fetch and verify, write whole or not at all
+   bill        the memory bill, predicted           memory      the same, counted on a live model
+1  model       the model file, five precisions      feedback    ratings, pairs, prompts
+2  adapters    the shared reference, and what breaks it
+3  backbone    one model, four roles                settings    of a PPO run, and the runs that are refused
+4  reward      score texts, train the adapter       rollout     write responses, and let every role judge them
+   checkpoint  save and resume, whatever kills it
+5  ppo         the trainer: the loop in one sitting
+6  plots       the stacked bar                      checks      inputs, call, verdict of each exercise
+7  course, __main__   the commands: python -m helpers fetch | doctor | reward | exercises | lessons | grade
 """

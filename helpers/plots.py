@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from helpers.memory import LINES, MIB
+from helpers.bill import LINES, MIB
 
 # Okabe & Ito's palette, ordered so that neighbours in a bar, and the five lines that can be long, differ in lightness.
 COLOURS = ("#0072B2", "#CC79A7", "#F0E442", "#E69F00", "#009E73", "#000000", "#56B4E9", "#D55E00")
@@ -16,7 +16,7 @@ def bill_chart(bills: Mapping[str, Mapping[str, int]]) -> Figure:
     """Draw one stacked bar for each bill: where the memory goes, in MiB, and the total at its end.
 
     Args:
-        bills: for each label, bytes for each of `memory.LINES`.
+        bills: for each label, bytes for each of `bill.LINES`.
     """
     figure, axes = plt.subplots(figsize=(8, 1.4 + 0.5 * len(bills)), layout="constrained")
     labels = list(bills)

@@ -11,9 +11,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import LlamaForSequenceClassification
 
-from helpers import memory
+from helpers import bill, memory
+from helpers.bill import LINEARS, MIB, Run
 from helpers.formulas import token_logprobs
-from helpers.memory import LINEARS, MIB, Run
 
 UNTIED = {"tie_word_embeddings": False}
 FULL_HEADS = {"num_key_value_heads": 4}
@@ -65,7 +65,7 @@ def kept_by_forward(model: torch.nn.Module, run: Run) -> tuple[int, int]:
 
 
 def predicted(model: torch.nn.Module, run: Run) -> int:
-    return memory.activation_bytes(model.config, run) + memory.logits_bytes(model.config, run)
+    return bill.activation_bytes(model.config, run) + bill.logits_bytes(model.config, run)
 
 
 ADAPTERS = [("q_proj", "v_proj"), *[(name,) for name in LINEARS], LINEARS, ("o_proj", "up_proj")]
@@ -111,7 +111,7 @@ def test_checkpointing_spares_the_inputs_of_8bit_layers_only_if_reentrant(reentr
     tokens, sizes = RUNS[1].micro_batch * RUNS[1].length, model.config
     checkpoints = tokens * sizes.hidden_size * sizes.num_hidden_layers
     inputs = tokens * (3 * sizes.hidden_size + sizes.intermediate_size) * sizes.num_hidden_layers
-    ends = memory.logits_bytes(sizes, RUNS[1]) + tokens * (4 * (3 * sizes.hidden_size + 1) + 8)
+    ends = bill.logits_bytes(sizes, RUNS[1]) + tokens * (4 * (3 * sizes.hidden_size + 1) + 8)
     assert kept_by_forward(model, RUNS[1])[0] == 4 * checkpoints + ends + (0 if reentrant else 4 * inputs)
 
 
@@ -159,7 +159,7 @@ def test_weights_predicted_are_the_footprint_of_transformers(precision, sizes, t
     model = model.bfloat16() if precision == "bf16" else in_8bit(model, tmp_path) if precision == "8bit" else model
     scales = sum(p.SCB.nbytes for p in model.parameters() if hasattr(p, "SCB"))  # transformers leaves them out
     footprint = model.get_memory_footprint(return_buffers=False) + scales
-    assert memory.weight_bytes(model.config, precision) == footprint == memory.counted_weight_bytes(model)
+    assert bill.weight_bytes(model.config, precision) == footprint == memory.counted_weight_bytes(model)
 
 
 def test_weights_of_an_8bit_model_are_counted_the_same_before_and_after_a_forward(tmp_path):
@@ -173,7 +173,7 @@ def test_weights_of_an_8bit_model_are_counted_the_same_before_and_after_a_forwar
 def test_adapters_predicted_are_the_trainable_weights_of_peft(run, tmp_path):
     model = model_of(run, tmp_path)
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    assert memory.adapter_parameters(model.config, 4, run.adapter_targets) == trainable
+    assert bill.adapter_parameters(model.config, 4, run.adapter_targets) == trainable
     assert memory.counted_weight_bytes(model, adapters=True) == 4 * trainable
 
 
@@ -185,14 +185,14 @@ def test_kv_cache_predicted_is_what_generate_ends_with(sizes):
     ended = model.generate(prompts, **length, do_sample=True, return_dict_in_generate=True)
     cache = ended["cache"] if "cache" in ended else ended["past_key_values"]
     held = sum(storage.nbytes() for layer in cache.layers for storage in storages((layer.keys, layer.values)))
-    assert memory.kv_cache_bytes(model.config, run) == held == memory.counted_kv_cache_bytes(ended)
+    assert bill.kv_cache_bytes(model.config, run) == held == memory.counted_kv_cache_bytes(ended)
 
 
 def test_rollout_predicted_is_what_ppo_keeps_of_it():
     tokens = torch.zeros(4, 7, dtype=torch.int64)
     kept = {name: torch.zeros(4, 5) for name in ("policy", "reference", "values", "rewards", "advantages", "returns")}
     due = memory.counted_bytes({"tokens": tokens, "scores": torch.zeros(4), **kept})
-    assert memory.rollout_bytes(Run(**SMALL)) == due == 4 * 7 * 8 + 6 * 4 * 5 * 4 + 4 * 4
+    assert bill.rollout_bytes(Run(**SMALL)) == due == 4 * 7 * 8 + 6 * 4 * 5 * 4 + 4 * 4
 
 
 def one_update(policy: torch.nn.Module, value: torch.nn.Module) -> torch.optim.Optimizer:
@@ -216,11 +216,11 @@ def test_weights_gradients_and_optimizer_predicted_are_those_of_an_update(rank, 
     models = (policy, reference, value, reward)
     moments = [t for state in optimizer.state.values() for t in (state["exp_avg"], state["exp_avg_sq"])]
     gradients = [p.grad for model in models for p in model.parameters() if p.grad is not None]
-    bill = memory.predicted_bill(reference.config, run)
+    due = bill.predicted_bill(reference.config, run)
     held = [p for model in models for p in model.parameters()]  # tied weights once
-    assert bill["weights"] + bill["adapters"] == sum(p.numel() * 4 for p in held)
-    assert bill["gradients"] == sum(g.numel() * 4 for g in gradients) == memory.counted_gradient_bytes(*models)
-    assert bill["optimizer state"] == sum(m.numel() * 4 for m in moments) == memory.counted_optimizer_bytes(optimizer)
+    assert due["weights"] + due["adapters"] == sum(p.numel() * 4 for p in held)
+    assert due["gradients"] == sum(g.numel() * 4 for g in gradients) == memory.counted_gradient_bytes(*models)
+    assert due["optimizer state"] == sum(m.numel() * 4 for m in moments) == memory.counted_optimizer_bytes(optimizer)
 
 
 def classifier_config(model: torch.nn.Module):
@@ -228,12 +228,12 @@ def classifier_config(model: torch.nn.Module):
 
 
 def test_bill_has_every_line_and_no_other():
-    assert tuple(memory.predicted_bill(tiny_llama().config, Run())) == memory.LINES
+    assert tuple(bill.predicted_bill(tiny_llama().config, Run())) == bill.LINES
 
 
 def test_bill_with_a_shared_reference_is_short_of_one_model():
     config = tiny_llama().config
-    four, three = (memory.predicted_bill(config, Run(adapter_rank=4, shared_reference=shared)) for shared in (0, 1))
+    four, three = (bill.predicted_bill(config, Run(adapter_rank=4, shared_reference=shared)) for shared in (0, 1))
     assert four["weights"] - three["weights"] == sum(p.nbytes for p in tiny_llama().parameters())
     assert {**four, "weights": 0} == {**three, "weights": 0}
 

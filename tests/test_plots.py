@@ -11,7 +11,7 @@ from matplotlib import pyplot
 from matplotlib.colors import to_rgb
 
 from helpers import plots
-from helpers.memory import LINES, MIB
+from helpers.bill import LINES, MIB
 
 BILLS = {
     "full": {line: (2 + place) * MIB for place, line in enumerate(LINES)},
