@@ -6,6 +6,7 @@ trunk is the embedding, and nothing else changes.
 """
 
 import contextlib
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,6 +46,9 @@ class Backbone:
     Args:
         model: a `PeftModel` whose base has `model.layers` (or `transformer.h`) and a final norm.
         reference: None: the model without adapters; the name of a frozen adapter; or a model of its own.
+
+    Raises:
+        ValueError: an adapter sits outside the layers, where `top` would not run it.
     """
 
     def __init__(self, model: PeftModel, reference: str | nn.Module | None = None):
@@ -57,6 +61,19 @@ class Backbone:
         self.output_layer = base.get_output_embeddings()
         self.first_adapted = _first_adapted(model, len(self.layers))
 
+    @torch.no_grad()
+    def refuse_other_whole(self, tokens: Tensor, mask: Tensor) -> None:
+        """Raise a `ValueError` if trunk, top and output layer do not give the logits of the model's own forward."""
+        positions = (mask.cumsum(1) - 1).clamp_min(0)
+        whole = self.model(input_ids=tokens, attention_mask=mask, position_ids=positions, use_cache=False)
+        due, weight = whole.logits[:, -1].float(), self.output_layer.weight
+        found = (self.top(self.trunk(tokens, mask))[:, -1].to(weight.dtype) @ weight.T).float()
+        if (found - due).norm() > 0.05 * due.norm():
+            raise ValueError(
+                f"model: a {type(self.model.get_base_model()).__name__} does more than embedding, layers, norm and "
+                "output matrix (a bias or a cap on its logits, say), and this trainer would train another function."
+            )
+
     def trunk(self, tokens: Tensor, mask: Tensor) -> TrunkStates:
         """Run embedding and frozen layers, without gradients: they are the same for every role.
 
@@ -68,8 +85,9 @@ class Backbone:
         caught: list[TrunkStates] = []
 
         def catch(module, inputs, arguments):
-            hidden = inputs[0] if inputs else arguments.pop("hidden_states")
-            caught.append(TrunkStates(hidden.detach(), arguments))
+            names = list(inspect.signature(module.forward).parameters)  # GPT-2's mask comes without its name
+            arguments = dict(zip(names, inputs, strict=False)) | arguments
+            caught.append(TrunkStates(arguments.pop(names[0]).detach(), arguments))
             raise _TrunkIsDoneError
 
         hook = self.layers[self.first_adapted].register_forward_pre_hook(catch, with_kwargs=True)
@@ -164,8 +182,33 @@ class _TrunkIsDoneError(Exception):
 
 def _first_adapted(model: PeftModel, layers: int) -> int:
     """The lowest layer index that any adapter touches."""
-    found = [re.search(r"\.(?:layers|h)\.(\d+)\..*lora_", name) for name, _ in model.named_parameters()]
-    return min((int(match[1]) for match in found if match), default=layers)
+    adapted = [name for name, _ in model.named_parameters() if ".lora_" in name]
+    found = [re.search(r"\.(?:layers|h)\.(\d+)\.", name) for name in adapted]
+    if None in found:
+        raise ValueError(
+            f"target_modules: {adapted[found.index(None)]} adapts what is no layer, and would be left out of every "
+            "log-probability. Adapt modules of the layers only, such as q_proj and v_proj."
+        )
+    return min((int(match[1]) for match in found), default=layers)
+
+
+def switch_dropout_off(model: nn.Module) -> None:
+    """Every dropout of the model to 0, the ones that attention keeps as a number too."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        for name in ("dropout", "attention_dropout", "activation_dropout"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, 0.0)
+
+
+def full_batches(rows: Tensor, size: int) -> list[tuple[Tensor, int]]:
+    """Rows in batches of exactly `size`, each with how many of it count: a last, smaller one repeats its rows.
+
+    In bfloat16 the matrix products of two shapes differ: on a CPU the same token in batches of 8 and of 16 by up to 0.3
+    nats. Passes that are compared with each other must have one shape.
+    """
+    return [(part.repeat(-(-size // len(part)))[:size], len(part)) for part in rows.split(size) if len(part)]
 
 
 @torch.no_grad()

@@ -17,6 +17,7 @@ from torch import nn
 from helpers.download import CourseError, sha256_of, written_aside
 
 KEPT = 2
+FILES = {"adapter_config.json", "adapter_model.safetensors", "value_head.safetensors", "state.pt", "history.json"}
 
 
 def save(folder: Path, model: PeftModel, value_head: nn.Linear, state: dict[str, Any]) -> None:
@@ -45,6 +46,8 @@ def save(folder: Path, model: PeftModel, value_head: nn.Linear, state: dict[str,
 def save_numbered(folder: Path, number: int, model: PeftModel, value_head: nn.Linear, state: dict[str, Any]) -> None:
     """Write `folder/update-NNNNNN`, and then remove all but the last `KEPT`."""
     save(Path(folder) / f"update-{number:06}", model, value_head, state)
+    for damaged in _later(Path(folder), number):
+        shutil.rmtree(damaged, ignore_errors=True)  # it would count as one of the last
     for old in _numbered(Path(folder))[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
 
@@ -65,7 +68,13 @@ def load(folder: Path, model: PeftModel, value_head: nn.Linear) -> dict[str, Any
     for candidate in candidates:
         damage = damage_of(candidate)
         if damage is None:
-            set_peft_model_state_dict(model, load_file(candidate / "adapter_model.safetensors"), model.active_adapter)
+            weights = load_file(candidate / "adapter_model.safetensors")
+            loaded = set_peft_model_state_dict(model, weights, model.active_adapter)
+            if loaded.unexpected_keys:
+                raise CourseError(
+                    f"The model lacks adapters of the checkpoint {candidate}, such as {loaded.unexpected_keys[0]}. "
+                    "Resume with the LoraConfig that the run began with."
+                )
             value_head.load_state_dict(load_file(candidate / "value_head.safetensors"))
             return torch.load(candidate / "state.pt", weights_only=True, map_location="cpu")
         print(f"The checkpoint {candidate} is damaged ({damage}); using the one before it.", flush=True)
@@ -76,7 +85,9 @@ def damage_of(folder: Path) -> str | None:
     """What is wrong with a checkpoint: a file is missing, or is not what was written. None if it is intact."""
     try:
         sums = json.loads((folder / "sha256.json").read_text())
-    except (OSError, ValueError):
+        if FILES - sums.keys():
+            return "its list of files is not whole"
+    except (OSError, ValueError, AttributeError):
         return "its list of files cannot be read"
     for name, due in sums.items():
         if not (folder / name).is_file() or sha256_of(folder / name) != due:
@@ -84,5 +95,22 @@ def damage_of(folder: Path) -> str | None:
     return None
 
 
+def refuse_newer(folder: Path, done: int) -> None:
+    """Raise a `ValueError` if the folder holds checkpoints that a run which stands at update `done` has not made.
+
+    They would be taken for its own: kept instead of new ones, and resumed from.
+    """
+    newer = [path for path in _later(Path(folder), done) if damage_of(path) is None]
+    if newer:
+        raise ValueError(
+            f"output_dir={str(folder)!r} holds {newer[-1].name} of another run, and this one is at update {done}. "
+            "Name another folder, or go on with that run: resume_from."
+        )
+
+
 def _numbered(folder: Path) -> list[Path]:
     return sorted(folder.glob("update-[0-9]*"))
+
+
+def _later(folder: Path, number: int) -> list[Path]:
+    return [path for path in _numbered(folder) if path.name > f"update-{number:06}"]

@@ -16,8 +16,8 @@ from peft import PeftModel
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from helpers import checkpoint
-from helpers.backbone import Backbone, head_values
+from helpers import checkpoint, settings
+from helpers.backbone import Backbone, full_batches, head_values, switch_dropout_off
 from helpers.download import CourseError
 from helpers.formulas import (
     adapted_kl_coef,
@@ -30,17 +30,19 @@ from helpers.formulas import (
 from helpers.memory import peak_bytes
 from helpers.reward import AdapterReward
 from helpers.rollout import Limits, Reward, Rollout, Scores, Written, decoded, generate, judged, sample_table
-from helpers.settings import PPOConfig, checked_scores, input_ids, refuse_collator, refuse_data, refuse_model
+from helpers.settings import PPOConfig
 
 __all__ = ["PPOConfig", "PPOTrainer"]
 FP16_LOSS_SCALE = 2.0**16
+MEANS = ("loss/policy_avg", "loss/value_avg", "policy/approxkl_avg", "policy/clipfrac_avg", "val/ratio")  # over tokens
+OF_THE_MACHINE = ("tokens_per_second", "peak_bytes")  # the metrics that differ when the same run is repeated
 
 
 class PPOTrainer:
     """Trains the adapters of a peft model from rewards, with a reference that is recovered from the model itself.
 
     The value head is linear, in float32, zero at the start, on the policy's last hidden states; the value loss does not
-    flow into the adapter. Every dropout of the model is set to 0 and the model to `train()`, and both stay so.
+    flow into the adapter. Every dropout of the models is set to 0 and the models to `train()`, and both stay so.
 
     Args:
         config: settings.
@@ -74,25 +76,30 @@ class PPOTrainer:
         on_update: Callable[[dict], None] | None = None,
         resume_from: str | Path | None = None,
     ):
-        refuse_model(config, model, ref_model)
-        self.prompts = [input_ids(row, tokenizer) for row in dataset]
-        refuse_data(config, model, tokenizer, self.prompts)
-        self.collator = data_collator or (lambda rows: tokenizer.pad(rows, return_tensors="pt"))
-        refuse_collator(self.collator, self.prompts)
-        self.config, self.model, self.tokenizer, self.reward = config, model, tokenizer, reward
-        self.accelerator, self.on_update = Accelerator(log_with=config.report_to), on_update
+        settings.refuse_model(config, model, ref_model)
+        settings.refuse_tokenizer(config, tokenizer)
+        self.accelerator = Accelerator(log_with=config.report_to, project_dir=config.output_dir)
+        settings.refuse_world(config, self.accelerator.num_processes)
         self.backbone = Backbone(model, ref_model if ref_model is not None else config.ref_adapter_name)
+        self.collator = data_collator or (lambda rows: tokenizer.pad(rows, return_tensors="pt"))
+        self.prompts = settings.rehearsed_prompts(config, model, tokenizer, dataset, self.collator)
+        self.config, self.model, self.tokenizer, self.reward = config, model, tokenizer, reward
+        self.on_update = on_update
         self._prepare_model()
+        self.backbone.refuse_other_whole(*self._padded(range(len(self.prompts))[:2]))
         self._prepare_optimizer(optimizer)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.kl_coef, self.history, self.order = config.kl_coef, [], []
-        self.micro_batch, self.forward_batch = (
-            config.per_device_train_batch_size,
-            config.local_rollout_forward_batch_size,
-        )
+        minibatch = config.batch_size // config.num_mini_batches
+        self.micro_batch = min(config.per_device_train_batch_size, minibatch)
+        self.forward_batch = config.local_rollout_forward_batch_size
         self.loss_scale = FP16_LOSS_SCALE if model.get_base_model().dtype == torch.float16 else 1.0
         if resume_from is not None:
             self._restore(checkpoint.load(Path(resume_from), model, self.value_head))
+        if config.save_every:
+            checkpoint.refuse_newer(Path(config.output_dir), len(self.history))
+        if config.report_to is not None:
+            self.accelerator.init_trackers("ppo")
 
     def train(self, updates: int) -> list[dict]:
         """Do `updates` more updates; returns `history`, one dictionary of metrics for each update so far."""
@@ -110,13 +117,14 @@ class PPOTrainer:
 
     def save(self, folder: str | Path) -> None:
         """Write a checkpoint, from which `PeftModel.from_pretrained` loads the adapter and `resume_from` goes on."""
-        checkpoint.save(Path(folder), self.model, self.value_head, self._state())
+        if self.accelerator.is_main_process:
+            checkpoint.save(Path(folder), self.model, self.value_head, self._state())
 
     def _prepare_model(self) -> None:
-        for module in self.model.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = 0.0  # dropout would make the first ratio differ from 1
-        self.model.train()  # one mode everywhere: on a CPU, eval() of an 8-bit layer is another function
+        for model in (self.model, self.backbone.reference):
+            if isinstance(model, nn.Module):
+                switch_dropout_off(model)  # it would make the first ratio differ from 1
+                model.train()  # one mode everywhere: on a CPU, eval() of an 8-bit layer is another function
         self.value_head = nn.Linear(self.model.config.hidden_size, 1, device=self.model.device)
         nn.init.zeros_(self.value_head.weight)
         nn.init.zeros_(self.value_head.bias)
@@ -133,21 +141,24 @@ class PPOTrainer:
     def _roll_out(self) -> Rollout:
         """Write responses to the next prompts, and let every role judge them."""
         config = self.config
-        batch = self.collator([{"input_ids": self.prompts[row]} for row in self._next_rows()])
-        prompts, mask = (batch[name].to(self.model.device) for name in ("input_ids", "attention_mask"))
+        prompts, mask = self._padded(self._next_rows())
         uniforms = torch.rand(config.batch_size, config.response_length, generator=self.generator)[self._own_rows()]
         limits = Limits(config.temperature, config.stop_token_id, self.tokenizer.pad_token_id)
         tokens, mask = generate(self.backbone, prompts, mask, uniforms.to(prompts.device), limits)
         written = Written(tokens, mask, config.response_length, config.temperature)
         scores = self._scores(written)
 
-        def judge() -> Rollout:
-            return judged(self.backbone, self.value_head, written, scores, self.forward_batch)
-
-        rollout = self._with_less_memory("forward_batch", judge)
+        size = "micro_batch" if self.forward_batch is None else "forward_batch"
+        rollout = self._with_less_memory(
+            size, lambda: judged(self.backbone, self.value_head, written, scores, getattr(self, size))
+        )
         if config.missing_eos_penalty is not None:
             rollout.scores = rollout.scores - config.missing_eos_penalty * ~self._ended(rollout.responses)
         return rollout
+
+    def _padded(self, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+        batch = self.collator([{"input_ids": self.prompts[row]} for row in rows])
+        return batch["input_ids"].to(self.model.device), batch["attention_mask"].to(self.model.device)
 
     def _scores(self, written: Written) -> Scores:
         """Ask the user's function, and refuse an answer that would poison the run; or say how to ask the adapter."""
@@ -157,7 +168,7 @@ class PPOTrainer:
             return lambda states, rows: self.reward.read(self.backbone, states, mask[rows], ended[rows])
         prompts = decoded(self.tokenizer, tokens[:, :prompt], mask[:, :prompt])
         scores = self.reward(prompts, decoded(self.tokenizer, tokens[:, prompt:], mask[:, prompt:]))
-        return checked_scores(scores, prompts).to(tokens.device)
+        return settings.checked_scores(scores, prompts).to(tokens.device)
 
     def _ended(self, responses: Tensor) -> Tensor:
         """(batch,), bool: the response, whatever the prompt holds, has the end token."""
@@ -187,6 +198,7 @@ class PPOTrainer:
         """One optimizer step on a minibatch."""
         tokens = self._sum(rollout.response_mask[rows].sum())
         while True:
+            self.optimizer.zero_grad()
             sums = self._with_less_memory(
                 "micro_batch", lambda: self._accumulate(rollout, advantages, returns, rows, tokens)
             )
@@ -197,25 +209,25 @@ class PPOTrainer:
             if torch.isfinite(norm) or self.loss_scale == 1:
                 break
             self.loss_scale /= 2  # float16 overflowed: the same minibatch again, with a smaller loss
-            self.optimizer.zero_grad()
-        if not torch.isfinite(norm):
-            raise ValueError(
-                f"The gradient of update {len(self.history) + 1} is not finite (norm {norm.item()}); no step was made. "
-                "Look at the rewards and at learning_rate, and resume from the last checkpoint."
-            )
+        ratios = self.accelerator.gather(sums.pop("ratios"))
+        metrics = {name: (self._sum(total) / tokens).item() for name, total in sums.items()}
+        metrics["grad_norm"] = norm.item()
+        settings.refuse_infinite(len(self.history) + 1, metrics)
+        if len(self.history) < self.config.value_warmup_updates:
+            for parameter in self.trained[:-2]:
+                parameter.grad = None  # a gradient of 0 would still let Adam decay the adapter
         self.optimizer.step()
         self.optimizer.zero_grad()
-        ratios = self.accelerator.gather(sums.pop("ratios"))
-        means = {name: (self._sum(total) / tokens).item() for name, total in sums.items()}
-        extremes = {"val/ratio_min": ratios.min().item(), "val/ratio_max": ratios.max().item()}
-        return means | extremes | {"grad_norm": norm.item()}
+        return metrics | {"val/ratio_min": ratios.min().item(), "val/ratio_max": ratios.max().item()}
 
     def _accumulate(self, rollout: Rollout, advantages: Tensor, returns: Tensor, rows: Tensor, tokens: Tensor) -> dict:
         """Gradients of a minibatch, in micro-batches whose *sums* are divided by the minibatch's token count."""
-        config, totals = self.config, {"ratios": torch.ones(2, device=tokens.device)}
+        config, totals = self.config, {name: torch.zeros((), device=tokens.device) for name in MEANS}
+        totals["ratios"] = torch.ones(2, device=tokens.device)
         policy_weight = 0.0 if len(self.history) < config.value_warmup_updates else 1.0
-        for part in rows.split(self.micro_batch):
+        for part, count in full_batches(rows, self.micro_batch):
             mask, old = rollout.response_mask[part], rollout.logprobs[part]
+            mask[count:] = False
             hidden = self.backbone.top(rollout.states.rows(part))
             logprobs = self.backbone.response_logprobs(hidden, rollout.responses[part], config.temperature)
             values = head_values(self.value_head, hidden.detach(), mask.shape[1])
@@ -227,14 +239,10 @@ class PPOTrainer:
             (loss * self.loss_scale).backward()
             change = (logprobs.detach() - old)[mask]
             totals["ratios"] = torch.stack(torch.cat([totals["ratios"], change.exp()]).aminmax())
-            for name, total in {
-                "loss/policy_avg": policy.detach(),
-                "loss/value_avg": value.detach(),
-                "policy/approxkl_avg": 0.5 * change.square().sum(),
-                "policy/clipfrac_avg": ((change.exp() - 1).abs() > config.cliprange).float().sum(),
-                "val/ratio": change.exp().sum(),
-            }.items():
-                totals[name] = totals.get(name, 0.0) + total
+            clipped = losses.detach()[mask] > -change.exp() * advantages[part][mask]
+            found = policy.detach(), value.detach(), 0.5 * change.square().sum(), clipped.sum(), change.exp().sum()
+            for name, total in zip(MEANS, found, strict=True):
+                totals[name] += total
         return totals
 
     def _metrics(self, rollout: Rollout, rewards: Tensor, returns: Tensor) -> dict:
@@ -253,10 +261,12 @@ class PPOTrainer:
         }
         metrics = {name: (self._sum(total.float().sum()) / batch).item() for name, total in sums.items()}
         update = len(self.history) + 1
+        _, variance = self._moments(returns, mask)
+        _, unexplained = self._moments(returns - rollout.values, mask)
         return metrics | {
             "update": update,
             "episode": update * batch,
-            "val/explained_variance": _explained_variance(rollout.values[mask], returns[mask]),
+            "val/explained_variance": 1 - (unexplained / variance.clamp_min(1e-8)).item(),
             "kl_coef": self.kl_coef,
             "lr": self.optimizer.param_groups[0]["lr"],
         }
@@ -278,10 +288,13 @@ class PPOTrainer:
 
     def _whitened(self, advantages: Tensor, mask: Tensor) -> Tensor:
         """Mean 0 and variance 1 over the real response tokens of the rollout, of all processes; 0 elsewhere."""
-        tokens = self._sum(mask.sum())
-        mean = self._sum(torch.where(mask, advantages, 0).sum()) / tokens
-        variance = self._sum(torch.where(mask, (advantages - mean).square(), 0).sum()) / tokens
+        mean, variance = self._moments(advantages, mask)
         return torch.where(mask, (advantages - mean) * torch.rsqrt(variance + 1e-8), 0)
+
+    def _moments(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        tokens = self._sum(mask.sum())
+        mean = self._sum(torch.where(mask, values, 0).sum()) / tokens
+        return mean, self._sum(torch.where(mask, (values - mean).square(), 0).sum()) / tokens
 
     def _with_less_memory(self, size: str, action: Callable) -> Any:
         """Do it; where memory runs out, halve `size` and do it again: the result is the same, to rounding."""
@@ -335,8 +348,3 @@ def _over_steps(steps: list[dict]) -> dict:
     means = {name: sum(step[name] for step in steps) / len(steps) for name in steps[0]}
     lowest, highest = (min(s["val/ratio_min"] for s in steps), max(s["val/ratio_max"] for s in steps))
     return means | {"val/ratio_min": lowest, "val/ratio_max": highest}
-
-
-def _explained_variance(values: Tensor, returns: Tensor) -> float:
-    """1 - var(returns - values) / var(returns): 1 is a perfect value head, 0 a constant one."""
-    return (1 - (returns - values).var() / returns.var().clamp_min(1e-8)).item()

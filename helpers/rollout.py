@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
-from helpers.backbone import Backbone, TrunkStates, head_values
+from helpers.backbone import Backbone, TrunkStates, full_batches, head_values
 
 Reward = Callable[[Sequence[str], Sequence[str]], Sequence[float]]
-Scores = Tensor | Callable[[TrunkStates, slice], Tensor]
+Scores = Tensor | Callable[[TrunkStates, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -112,28 +112,27 @@ def judged(backbone: Backbone, value_head: nn.Linear, written: Written, scores: 
     """Let policy, reference and value (and the reward adapter, where there is one) read what was written.
 
     The old log-probabilities come from the same kind of pass that trains, not from decoding: in bfloat16 the two differ
-    by up to 0.38 nats, and the first ratio would not be 1.
+    by up to 0.38 nats, and the first ratio would not be 1. For the same reason all batches have one shape.
 
     Args:
         scores: (batch,), or a function that reads those of some rows off the backbone: (states of the rows, rows).
-        forward_batch: sequences a pass.
+        forward_batch: sequences a pass; as many as in the passes that train.
     """
     tokens, mask, response, temperature = written.tokens, written.mask, written.response, written.temperature
     states = backbone.trunk(tokens, mask.long())
-    rows = [slice(i, i + forward_batch) for i in range(0, len(tokens), forward_batch)]
 
-    def read(part: slice) -> tuple[Tensor, Tensor]:
-        hidden = backbone.top(states.rows(part))
-        logprobs = backbone.response_logprobs(hidden, tokens[part, -response:], temperature)
-        return logprobs, head_values(value_head, hidden, response)
+    def read(rows: Tensor) -> list[Tensor]:
+        part = states.rows(rows)
+        hidden = backbone.top(part)
+        logprobs = backbone.response_logprobs(hidden, tokens[rows, -response:], temperature)
+        reference = backbone.reference_logprobs(part, tokens[rows], mask[rows], response, temperature)
+        found = scores(part, rows) if callable(scores) else scores[rows]
+        return [logprobs, reference, head_values(value_head, hidden, response), found]
 
-    logprobs, values = (torch.cat(parts) for parts in zip(*map(read, rows), strict=True))
-    reference = [
-        backbone.reference_logprobs(states.rows(part), tokens[part], mask[part], response, temperature) for part in rows
-    ]
-    if callable(scores):
-        scores = torch.cat([scores(states.rows(part), part) for part in rows])
-    return Rollout(tokens, mask, tokens.shape[1] - response, states, logprobs, torch.cat(reference), values, scores)
+    batches = full_batches(torch.arange(len(tokens), device=tokens.device), forward_batch)
+    parts = [[of_role[:count] for of_role in read(rows)] for rows, count in batches]
+    logprobs, reference, values, found = (torch.cat(of_role) for of_role in zip(*parts, strict=True))
+    return Rollout(tokens, mask, tokens.shape[1] - response, states, logprobs, reference, values, found)
 
 
 def _sampled(logits: Tensor, uniforms: Tensor) -> Tensor:

@@ -21,7 +21,8 @@ class PPOConfig:
         batch_size: responses a rollout, over all processes.
         num_ppo_epochs, num_mini_batches: passes over a rollout, and optimizer steps in each.
         per_device_train_batch_size: responses a training micro-batch; changes memory and time, not the result.
-        local_rollout_forward_batch_size: responses a pass without gradients; likewise.
+        local_rollout_forward_batch_size: responses a pass without gradients; None: as many as in training. Another
+            number makes the first ratio differ from 1 in bfloat16, whose matrix products depend on the shape.
         response_length: new tokens at most.
         stop_token_id: ends a response; None: only its length does.
         missing_eos_penalty: subtracted from the score of a response without its end token.
@@ -46,7 +47,7 @@ class PPOConfig:
     num_ppo_epochs: int = 4
     num_mini_batches: int = 1
     per_device_train_batch_size: int = 8
-    local_rollout_forward_batch_size: int = 64
+    local_rollout_forward_batch_size: int | None = None
     response_length: int = 53
     stop_token_id: int | None = None
     missing_eos_penalty: float | None = None
@@ -70,8 +71,11 @@ class PPOConfig:
 
     def __post_init__(self):
         at_least_1 = ("batch_size", "num_ppo_epochs", "num_mini_batches", "per_device_train_batch_size")
-        for name in (*at_least_1, "local_rollout_forward_batch_size", "response_length", "kl_horizon"):
-            self._need(name, getattr(self, name) >= 1, "at least 1")
+        for name in (*at_least_1, "response_length", "kl_horizon"):
+            value = getattr(self, name)
+            self._need(name, isinstance(value, int) and value >= 1, "a whole number, at least 1")
+        for name in ("local_rollout_forward_batch_size", "total_updates"):
+            self._need(name, getattr(self, name) is None or getattr(self, name) >= 1, "at least 1, or None")
         for name in ("learning_rate", "temperature", "cliprange", "cliprange_value", "max_grad_norm"):
             self._need(name, 0 < getattr(self, name) < float("inf"), "above 0 and finite")
         for name in ("kl_coef", "vf_coef", "value_warmup_updates", "save_every", "sample_every"):
@@ -79,7 +83,6 @@ class PPOConfig:
         for name in ("gamma", "lam"):
             self._need(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
         self._need("kl_target", self.kl_target is None or self.kl_target > 0, "above 0, or None")
-        self._need("total_updates", self.total_updates is None or self.total_updates >= 1, "at least 1, or None")
         fits = self.batch_size % self.num_mini_batches == 0
         self._need("num_mini_batches", fits, f"a divisor of batch_size={self.batch_size}")
         self._need(
@@ -87,6 +90,8 @@ class PPOConfig:
         )
         asked = self.missing_eos_penalty is None or self.stop_token_id is not None
         self._need("stop_token_id", asked, "an id if missing_eos_penalty is given")
+        finite = self.missing_eos_penalty is None or math.isfinite(self.missing_eos_penalty)
+        self._need("missing_eos_penalty", finite, "finite, or None")
 
     def _need(self, name: str, good: bool, needed: str) -> None:
         if not good:
@@ -104,13 +109,27 @@ def refuse_model(config: PPOConfig, model: nn.Module, ref_model: nn.Module | Non
         raise ValueError(
             "ref_model is the policy itself, which moves. Pass None: the reference is then recovered from it."
         )
-    if not any(p.requires_grad for p in model.parameters()):
+    if ref_model is None:
+        refuse_unrecoverable(model)
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if not trained:
         raise ValueError(
             "model has no trainable adapter. Load it with is_trainable=True, or add one: get_peft_model(…)."
         )
+    other = [name for name in trained if f".{model.active_adapter}." not in name or ".lora_" not in name]
+    if other:
+        raise ValueError(
+            f"model: {other[0]} and {len(other) - 1} more weights beside the adapter {model.active_adapter!r} are "
+            "trainable, and this trainer trains that adapter only. Freeze them: parameter.requires_grad_(False)."
+        )
+    if any(getattr(module, "merged", False) for module in model.modules()):
+        raise ValueError("model: the adapter is merged into the weights. Call model.unmerge_adapter() first.")
     if ref_model is not None:
+        if {id(p) for p in ref_model.parameters()} & {id(p) for p in trained.values()}:
+            raise ValueError(
+                "ref_model holds the adapter that is trained, and moves with it. Pass a model of its own, or None."
+            )
         return
-    refuse_unrecoverable(model)
     name = config.ref_adapter_name
     if name is not None and name not in model.peft_config:
         raise ValueError(f"ref_adapter_name={name!r}: the model has the adapters {', '.join(model.peft_config)}.")
@@ -126,15 +145,32 @@ def refuse_model(config: PPOConfig, model: nn.Module, ref_model: nn.Module | Non
         )
 
 
-def refuse_data(config: PPOConfig, model: nn.Module, tokenizer: Any, prompts: Sequence[list[int]]) -> None:
-    """Raise a `ValueError` for prompts or a tokenizer that would spoil every rollout."""
+def refuse_tokenizer(config: PPOConfig, tokenizer: Any) -> None:
+    """Raise a `ValueError` for a tokenizer without a padding of its own."""
     if tokenizer.pad_token_id is None or tokenizer.pad_token_id in (tokenizer.eos_token_id, config.stop_token_id):
         raise ValueError(
             f"pad_token_id={tokenizer.pad_token_id} is missing or the end token: the end of every response would be "
             "masked out of the loss. Set tokenizer.pad_token to a token of its own."
         )
-    if not len(prompts):
+
+
+def refuse_world(config: PPOConfig, processes: int) -> None:
+    """Raise a `ValueError` for a rollout that the processes cannot share evenly."""
+    if config.batch_size % processes:
+        raise ValueError(f"batch_size={config.batch_size}: it must be a multiple of the {processes} processes.")
+
+
+def rehearsed_prompts(
+    config: PPOConfig, model: nn.Module, tokenizer: Any, dataset: Sequence, collator: Callable
+) -> list[list[int]]:
+    """The token ids of each prompt, tried on the collator once.
+
+    Raises:
+        ValueError: a dataset, a prompt or a collator that would spoil every rollout.
+    """
+    if not len(dataset):
         raise ValueError("dataset is empty: there is no prompt to respond to.")
+    prompts = [input_ids(row, tokenizer) for row in dataset]
     room = getattr(model.config, "max_position_embeddings", None)
     longest = max(len(prompt) for prompt in prompts)
     if min(len(prompt) for prompt in prompts) == 0:
@@ -144,14 +180,20 @@ def refuse_data(config: PPOConfig, model: nn.Module, tokenizer: Any, prompts: Se
             f"response_length={config.response_length} leaves no room: the longest prompt has {longest} tokens, and "
             f"the model reads {room}. Shorten the prompts or the responses."
         )
+    _refuse_collator(collator, prompts)
+    return prompts
 
 
-def refuse_collator(collator: Callable, prompts: Sequence[list[int]]) -> None:
-    """Raise a `ValueError` for a collator that pads on the right: generation would start behind a gap."""
+def _refuse_collator(collator: Callable, prompts: Sequence[list[int]]) -> None:
     two = sorted(prompts, key=len)[:: max(1, len(prompts) - 1)][:2]
     batch = collator([{"input_ids": list(prompt)} for prompt in two])
+    if "attention_mask" not in batch:
+        raise ValueError("data_collator returns no attention_mask, without which padding cannot be told from prompts.")
     if not batch["attention_mask"][:, -1].bool().all():
-        raise ValueError("data_collator pads on the right. Use tokenizer.padding_side = 'left'.")
+        raise ValueError(
+            "data_collator pads on the right, and a response would start behind a gap. Use "
+            "tokenizer.padding_side = 'left'."
+        )
 
 
 def input_ids(row: Any, tokenizer: Any) -> list[int]:
@@ -182,13 +224,26 @@ def checked_scores(scores: Any, prompts: Sequence[str]) -> torch.Tensor:
     Raises:
         ValueError: a wrong count, or a number that is not finite; the message names the prompt.
     """
-    scores = torch.as_tensor(scores, dtype=torch.float32)
+    try:
+        scores = torch.as_tensor(scores, dtype=torch.float32).detach()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"reward: {len(prompts)} floats are needed; it returned {scores!r:.80} ({error}).") from error
     if scores.shape != (len(prompts),):
         raise ValueError(f"reward: {len(prompts)} responses need as many floats; it returned {tuple(scores.shape)}.")
     for prompt, score in zip(prompts, scores.tolist(), strict=True):
         if not math.isfinite(score):
             raise ValueError(f"reward: the score of the response to {prompt!r} is {score}; it must be finite.")
     return scores
+
+
+def refuse_infinite(update: int, metrics: dict[str, float]) -> None:
+    """Raise a `ValueError` if a loss or the gradient is not finite; called before the step."""
+    for name in ("loss/policy_avg", "loss/value_avg", "grad_norm"):
+        if not math.isfinite(metrics[name]):
+            raise ValueError(
+                f"{name} of update {update} is {metrics[name]}; no step was made. Look at the rewards and at "
+                "learning_rate, and resume from the last checkpoint."
+            )
 
 
 def _is_trained(model: PeftModel) -> bool:
