@@ -116,7 +116,7 @@ def refuse_model(config: PPOConfig, model: nn.Module, ref_model: nn.Module | Non
         raise ValueError(
             "model has no trainable adapter. Load it with is_trainable=True, or add one: get_peft_model(…)."
         )
-    other = [name for name in trained if f".{model.active_adapter}." not in name or ".lora_" not in name]
+    other = [name for name in trained if f".{model.active_adapter}." not in f"{name}." or ".lora_" not in name]
     if other:
         raise ValueError(
             f"model: {other[0]} and {len(other) - 1} more weights beside the adapter {model.active_adapter!r} are "

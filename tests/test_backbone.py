@@ -1,0 +1,212 @@
+"""Trunk and top are the whole model, log-probabilities in chunks are those of full logits, and so are gradients."""
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from tiny_ppo import PRECISIONS, gpt2, llama, policy_of, uneven_tokens
+from torch.nn import functional
+
+from helpers import backbone as module
+from helpers.adapters import reference
+from helpers.backbone import Backbone, full_batches, head_values, switch_dropout_off, whole_logprobs
+
+BASES = {"llama": llama, "gpt2": gpt2}
+LAYERS = {"all": [0, 1], "top": [1]}
+
+
+def plain_logprobs(model, temperature: float = 0.7) -> torch.Tensor:
+    """Of the uneven responses, by one whole forward and full logits."""
+    tokens, mask = uneven_tokens()
+    positions = (mask.long().cumsum(1) - 1).clamp_min(0)
+    logits = model(tokens, attention_mask=mask.long(), position_ids=positions).logits[:, 4:-1].float()
+    return (logits / temperature).log_softmax(-1).gather(-1, tokens[:, 5:, None]).squeeze(-1)
+
+
+def split_logprobs(backbone: Backbone, temperature: float = 0.7) -> torch.Tensor:
+    tokens, mask = uneven_tokens()
+    hidden = backbone.top(backbone.trunk(tokens, mask.long()))
+    return backbone.response_logprobs(hidden, tokens[:, 5:], temperature)
+
+
+def real(logprobs: torch.Tensor) -> torch.Tensor:
+    return logprobs[uneven_tokens()[1][:, 5:]]
+
+
+@pytest.mark.parametrize("layers", LAYERS)
+@pytest.mark.parametrize("base", BASES)
+def test_split_forward_is_the_whole_one(base, layers):
+    policy = policy_of(BASES[base](), moved=0.5, layers_to_transform=LAYERS[layers])
+    switch_dropout_off(policy)
+    torch.testing.assert_close(real(split_logprobs(Backbone(policy))), real(plain_logprobs(policy)))
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_split_forward_has_the_hidden_states_of_the_whole_one_bit_for_bit(precision, tmp_path):
+    backbone = Backbone(policy_of(llama(precision, tmp_path), moved=0.5))
+    tokens, mask = uneven_tokens()
+    positions = (mask.long().cumsum(1) - 1).clamp_min(0)
+    with torch.no_grad():
+        due = backbone.decoder(tokens, attention_mask=mask.long(), position_ids=positions).last_hidden_state
+        assert torch.equal(backbone.top(backbone.trunk(tokens, mask.long()))[mask], due[mask])
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("base", BASES)
+def test_gradient_of_chunks_is_that_of_a_plain_pass(base, checkpointing, monkeypatch):
+    policy = policy_of(BASES[base](), moved=0.5, layers_to_transform=[0, 1])
+    switch_dropout_off(policy)
+    trained = [p for p in policy.parameters() if p.requires_grad]
+    weights = torch.linspace(-1, 2, 13)
+    due = torch.autograd.grad(real(plain_logprobs(policy)) @ weights, trained)
+    if checkpointing:
+        policy.get_base_model().gradient_checkpointing_enable()
+    monkeypatch.setattr(module, "CHUNK_TOKENS", 5)
+    found = torch.autograd.grad(real(split_logprobs(Backbone(policy))) @ weights, trained)
+    assert all((a - b).norm() < 2e-5 * b.norm() for a, b in zip(found, due, strict=True))
+
+
+def test_gradient_of_token_logprobs_is_that_of_autograd():
+    torch.manual_seed(0)
+    hidden, weight = torch.randn(150, 8, requires_grad=True), torch.randn(30, 8)
+    tokens, incoming = torch.randint(30, (150,)), torch.randn(150)
+    due = functional.log_softmax(hidden @ weight.T * 1.5, -1).gather(1, tokens[:, None]).squeeze(1)
+    found = module._TokenLogprobs.apply(hidden, weight, tokens, 1.5)
+    torch.testing.assert_close(found, due)
+    grads = [torch.autograd.grad(logprobs, hidden, incoming)[0] for logprobs in (found, due)]
+    torch.testing.assert_close(*grads)
+
+
+def test_logits_of_no_more_than_a_chunk_exist_at_once(monkeypatch):
+    monkeypatch.setattr(module, "CHUNK_TOKENS", 4)
+    policy, largest = policy_of(llama()), []
+    backbone = Backbone(policy)
+    original = torch.Tensor.logsumexp
+    monkeypatch.setattr(torch.Tensor, "logsumexp", lambda t, *a, **k: largest.append(len(t)) or original(t, *a, **k))
+    split_logprobs(backbone)
+    assert sum(largest) == 4 * 6 and max(largest) == 4
+
+
+@pytest.mark.parametrize("chosen", ["slice", "index"])
+@pytest.mark.parametrize("base", BASES)
+def test_rows_of_the_states_are_those_of_the_batch(base, chosen):
+    """The batch is as large as the sequences are long, so that a dimension taken for the other would show."""
+    tokens, mask = (torch.cat([x, x.roll(1, 0), x[:3]])[:11] for x in uneven_tokens())
+    assert tokens.shape == (11, 11)
+    backbone = Backbone(policy_of(BASES[base](), moved=0.5))
+    switch_dropout_off(backbone.model)
+    rows = slice(3, 7) if chosen == "slice" else torch.tensor([9, 0, 4])
+    with torch.no_grad():
+        states = backbone.trunk(tokens, mask.long())
+        found, due = backbone.top(states.rows(rows)), backbone.top(states)[rows]
+    torch.testing.assert_close(found[mask[rows]], due[mask[rows]])
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_left_padding_changes_nothing(base):
+    policy = policy_of(BASES[base](), moved=0.5)
+    switch_dropout_off(policy)
+    backbone = Backbone(policy)
+    tokens, mask = uneven_tokens()
+    with torch.no_grad():
+        alone = backbone.top(backbone.trunk(tokens[1:2, 3:], mask[1:2, 3:].long()))
+        padded = backbone.top(backbone.trunk(tokens, mask.long()))[1:2, 3:]
+    torch.testing.assert_close(padded[mask[1:2, 3:]], alone[mask[1:2, 3:]])
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_reference_is_the_base_model(precision, tmp_path):
+    base, (tokens, mask) = llama(precision, tmp_path), uneven_tokens()
+    due = whole_logprobs(base, tokens, mask, 6, 0.7)
+    backbone = Backbone(policy_of(base, moved=0.5))
+    found = backbone.reference_logprobs(backbone.trunk(tokens, mask.long()), tokens, mask, 6, 0.7)
+    assert torch.equal(real(found), real(due)) and not torch.allclose(real(found), real(split_logprobs(backbone)))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_temperature_divides_the_logits_of_the_reference_too(temperature):
+    policy, (tokens, mask) = policy_of(llama(), moved=0.5), uneven_tokens()
+    backbone = Backbone(policy)
+    found = backbone.reference_logprobs(backbone.trunk(tokens, mask.long()), tokens, mask, 6, temperature)
+    with torch.no_grad(), reference(policy):
+        due = plain_logprobs(policy, temperature)
+    torch.testing.assert_close(real(found), real(due))
+
+
+def test_given_reference_is_read_as_it_is():
+    other, (tokens, mask) = llama(seed=7), uneven_tokens()
+    backbone = Backbone(policy_of(llama(), moved=0.5), other)
+    found = backbone.reference_logprobs(backbone.trunk(tokens, mask.long()), tokens, mask, 6, 0.7)
+    torch.testing.assert_close(real(found), real(plain_logprobs(other)))
+
+
+def test_adapter_is_on_inside_and_everything_is_as_before_outside():
+    policy = policy_of(llama(), moved=0.5)
+    policy.add_adapter("frozen", LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False))
+    policy.set_adapter("default")
+    backbone, before = Backbone(policy), {name: p.requires_grad for name, p in policy.named_parameters()}
+    outside = split_logprobs(backbone)
+    with backbone.adapter("frozen"):
+        inside = split_logprobs(backbone)
+    assert {name: p.requires_grad for name, p in policy.named_parameters()} == before
+    assert torch.equal(split_logprobs(backbone), outside) and not torch.allclose(inside, outside)
+
+
+@pytest.mark.parametrize(("layers", "due"), [([0, 1], 0), ([1], 1)])
+def test_trunk_ends_below_the_first_layer_that_any_adapter_touches(layers, due):
+    assert Backbone(policy_of(llama(), layers_to_transform=layers)).first_adapted == due
+
+
+def test_trunk_ends_below_the_adapter_of_another_role():
+    policy = policy_of(llama())
+    policy.add_adapter("reward", LoraConfig(r=2, target_modules=["q_proj"], layers_to_transform=[0]))
+    assert Backbone(policy).first_adapted == 0
+
+
+@pytest.mark.parametrize("target", ["lm_head", "embed_tokens"])
+def test_adapter_outside_the_layers_is_refused(target):
+    policy = get_peft_model(llama(tie_word_embeddings=False), LoraConfig(target_modules=["q_proj", target]))
+    with pytest.raises(ValueError, match=rf"target_modules: .*{target}.* adapts what is no layer"):
+        Backbone(policy)
+
+
+def test_model_whose_logits_have_a_bias_is_refused():
+    base = llama()
+    base.lm_head.register_forward_hook(lambda layer, inputs, logits: logits + 5)
+    tokens, mask = uneven_tokens()
+    with pytest.raises(ValueError, match="a LlamaForCausalLM does more than embedding, layers, norm"):
+        Backbone(policy_of(base)).refuse_other_whole(tokens[:, :5], mask[:, :5].long())
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_dropout_is_switched_off_wherever_it_is(base):
+    sizes = {"attention_dropout": 0.5} if base == "llama" else {}
+    policy = policy_of(BASES[base](**sizes), moved=0.5, lora_dropout=0.5)
+    assert not torch.equal(plain_logprobs(policy), plain_logprobs(policy))
+    switch_dropout_off(policy)
+    assert torch.equal(plain_logprobs(policy), plain_logprobs(policy))
+
+
+def test_value_before_a_token_does_not_see_it():
+    tokens, mask = uneven_tokens()
+    backbone, head = Backbone(policy_of(llama(), moved=0.5)), torch.nn.Linear(64, 1)
+    changed = tokens.clone()
+    changed[0, 8] = 99
+    values = [head_values(head, backbone.top(backbone.trunk(t, mask.long())), 6)[0] for t in (tokens, changed)]
+    assert torch.equal(values[0][:4], values[1][:4]) and values[0][4] != values[1][4]
+
+
+def test_value_is_the_head_in_float32_on_the_state_before_the_token():
+    hidden, head = torch.randn(2, 5, 4).bfloat16(), torch.nn.Linear(4, 1)
+    due = [[hidden[b, t - 1].float() @ head.weight[0] + head.bias[0] for t in (3, 4)] for b in range(2)]
+    torch.testing.assert_close(head_values(head, hidden, 2), torch.stack([torch.stack(row) for row in due]))
+
+
+@pytest.mark.parametrize(("rows", "size"), [(8, 4), (9, 4), (3, 8), (1, 1)])
+def test_full_batches_have_one_size_and_hold_each_row_once(rows, size):
+    found = full_batches(torch.arange(rows), size)
+    assert all(len(batch) == size for batch, _ in found)
+    assert torch.cat([batch[:count] for batch, count in found]).tolist() == list(range(rows))
+
+
+def test_full_batches_of_nothing_are_none():
+    assert full_batches(torch.arange(0), 4) == []
