@@ -4,6 +4,7 @@ A checkpoint is a folder, written aside and renamed, with the SHA-256 of each of
 except by `torch.load(weights_only=True)`, which builds tensors and plain containers only.
 """
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -37,7 +38,9 @@ def save(folder: Path, model: PeftModel, value_head: nn.Linear, state: dict[str,
         save_file(
             {name: t.detach().cpu() for name, t in value_head.state_dict().items()}, aside / "value_head.safetensors"
         )
-        torch.save(state, aside / "state.pt")
+        in_memory = io.BytesIO()  # torch's own writer would word a full disk as a RuntimeError of a stream
+        torch.save(state, in_memory)
+        (aside / "state.pt").write_bytes(in_memory.getbuffer())
         (aside / "history.json").write_text(json.dumps(state["history"], indent=1))
         sums = {f.name: sha256_of(f) for f in sorted(aside.iterdir())}
         (aside / "sha256.json").write_text(json.dumps(sums, indent=1))

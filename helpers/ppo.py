@@ -226,23 +226,23 @@ class PPOTrainer:
         totals["ratios"] = torch.ones(2, device=tokens.device)
         policy_weight = 0.0 if len(self.history) < config.value_warmup_updates else 1.0
         for part, count in full_batches(rows, self.micro_batch):
-            mask, old = rollout.response_mask[part], rollout.logprobs[part]
+            mask = rollout.response_mask[part]
             mask[count:] = False
+            old = rollout.logprobs[part][mask]
             hidden = self.backbone.top(rollout.states.rows(part))
             logprobs = self.backbone.response_logprobs(hidden, rollout.responses[part], config.temperature)
             values = head_values(self.value_head, hidden.detach(), mask.shape[1])
-            losses = policy_losses(logprobs, old, advantages[part], config.cliprange)
-            policy = torch.where(mask, losses, 0).sum()
-            errors = value_losses(values, rollout.values[part], returns[part], config.cliprange_value)
-            value = torch.where(mask, errors, 0).sum()
-            loss = (policy_weight * policy + config.vf_coef * value) / tokens
+            # Real tokens only: a ratio that overflows behind the end, times 0, would still be no number.
+            losses = policy_losses(logprobs[mask], old, advantages[part][mask], config.cliprange)
+            errors = value_losses(values[mask], rollout.values[part][mask], returns[part][mask], config.cliprange_value)
+            loss = (policy_weight * losses.sum() + config.vf_coef * errors.sum()) / tokens
             (loss * self.loss_scale).backward()
-            change = (logprobs.detach() - old)[mask]
+            change = logprobs.detach()[mask] - old
             totals["ratios"] = torch.stack(torch.cat([totals["ratios"], change.exp()]).aminmax())
-            clipped = losses.detach()[mask] > -change.exp() * advantages[part][mask]
-            found = policy.detach(), value.detach(), 0.5 * change.square().sum(), clipped.sum(), change.exp().sum()
-            for name, total in zip(MEANS, found, strict=True):
-                totals[name] += total
+            clipped = losses.detach() > -change.exp() * advantages[part][mask]
+            found = losses.detach(), errors.detach(), 0.5 * change.square(), clipped, change.exp()
+            for name, of_tokens in zip(MEANS, found, strict=True):
+                totals[name] += of_tokens.sum()
         return totals
 
     def _metrics(self, rollout: Rollout, rewards: Tensor, returns: Tensor) -> dict:

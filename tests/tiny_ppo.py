@@ -8,9 +8,10 @@ from conftest import in_8bit, letter_tokenizer, tiny_llama
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from helpers.backbone import Backbone, full_batches
-from helpers.ppo import PPOConfig, PPOTrainer
-from helpers.rollout import Rollout, Written, generate, judged
+from helpers.backbone import Backbone
+from helpers.ppo import OF_THE_MACHINE, PPOConfig, PPOTrainer
+from helpers.reward import RewardModel, save_reward_model
+from helpers.rollout import Rollout, Written, judged
 
 FLOATS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 PRECISIONS = [*FLOATS, "8bit"]
@@ -18,11 +19,11 @@ PROMPTS = [[3, 4, 5, 6, 7], [8, 9], [10, 11, 12], [13, 14, 15, 16]]
 EOS, PAD = 2, 0
 
 
-def llama(precision: str = "fp32", folder: Path | None = None, seed: int = 0, **sizes):
-    """A tiny Llama in any precision; its vocabulary is that of `tokenizer`."""
+def llama(precision: str = "fp32", folder: Path | None = None, seed: int = 0, scale: float = 5, **sizes):
+    """A tiny Llama in any precision; its vocabulary is that of `tokenizer`, and `scale` makes it less uniform."""
     base = tiny_llama(seed, **{"vocab_size": 103, "bos_token_id": 1, "eos_token_id": EOS, **sizes})
     for parameter in base.parameters():
-        parameter.data.mul_(5)  # distributions that are far from uniform
+        parameter.data.mul_(scale)
     base = in_8bit(base, folder / "int8") if precision == "8bit" else base.to(FLOATS[precision])
     return base.requires_grad_(False)
 
@@ -96,6 +97,12 @@ def frozen_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 def reproducible(history: list[dict]) -> list[dict]:
     """A history without what differs when the same run is repeated: the machine's own figures."""
-    from helpers.ppo import OF_THE_MACHINE
-
     return [{name: value for name, value in row.items() if name not in OF_THE_MACHINE} for row in history]
+
+
+def reward_folder(folder: Path) -> Path:
+    """The files of a reward adapter on the upper layer of `llama()`, whose scores differ from text to text."""
+    model = policy_of(llama(), moved=0.5, target_modules=["o_proj"])
+    torch.manual_seed(4)
+    save_reward_model(RewardModel(model, torch.nn.Linear(64, 1), tokenizer()), folder, {})
+    return folder
