@@ -10,6 +10,7 @@ COMMANDS = {
     "fetch": "fetch and verify model and ratings, convert the model once",
     "doctor": "check Python, packages, device, model, ratings and memory",
     "reward": "train the reward adapter from people's ratings",
+    "train": "run PPO on the course's model, from start to a saved adapter",
     "exercises": "write exercises/ from solutions/",
     "lessons": "execute lessons and solutions and store their outputs",
     "grade": "grade a folder of submissions",

@@ -10,24 +10,13 @@ import time
 from types import SimpleNamespace
 
 import torch
-from peft import LoraConfig, get_peft_model
 
-from helpers.adapters import top_layers
+from helpers.course.train import new_policy
 from helpers.feedback import prompt_collator, prompts
 from helpers.memory import peak_bytes
-from helpers.model import load_model, load_tokenizer, start_lesson
+from helpers.model import load_tokenizer, start_lesson
 
 MICRO_BATCH = {"trl": 4, "own": 8}
-
-
-def policy(precision: str, layers: str):
-    """The same policy for both: LoRA r=8 on q and v, of all layers or the top third."""
-    base = load_model(precision).requires_grad_(False)
-    adapted = top_layers(base) if layers == "top" else None
-    lora = LoraConfig(
-        r=8, lora_alpha=16, target_modules=["q_proj", "v_proj"], layers_to_transform=adapted, task_type="CAUSAL_LM"
-    )
-    return get_peft_model(base, lora).train()
 
 
 def own(job: SimpleNamespace) -> dict:
@@ -35,7 +24,7 @@ def own(job: SimpleNamespace) -> dict:
     from helpers.reward import AdapterReward
 
     job.libraries = peak_bytes()
-    model, tokenizer = policy(job.precision, job.layers), load_tokenizer()
+    model, tokenizer = new_policy(job.precision, layers=job.layers), load_tokenizer()
     config = ppo.PPOConfig(
         learning_rate=1e-3,
         temperature=1.0,
@@ -70,7 +59,7 @@ def trl(job: SimpleNamespace) -> dict:
     from helpers.reward import load_classifier_base, load_sequence_classifier
 
     job.libraries = peak_bytes()
-    model, tokenizer = policy(job.precision, job.layers), load_tokenizer()
+    model, tokenizer = new_policy(job.precision, layers=job.layers), load_tokenizer()
     reward_model, value_model = load_sequence_classifier(job.precision), load_classifier_base(job.precision)
     if job.precision == "bf16":  # TRL feeds the heads what the backbone returns
         for model_with_head in (reward_model, value_model):
