@@ -277,21 +277,24 @@ def test_each_epoch_takes_each_response_once_and_each_minibatch_one_step(monkeyp
 def test_training_reaches_the_optimum_that_can_be_written_down():
     """One-token responses: the best policy is reference · exp(reward / coefficient), token by token."""
     coefficient, pays = 0.5, torch.tensor([0, 0, 0, 0.0, 0.5, 1.0, -0.5, 0.25])
-    base = llama(vocab_size=8, scale=1)
+    base = llama(vocab_size=8, scale=2)
     texts = {"": 0.0, **{str(n): pays[n + 3].item() for n in range(5)}}
     config = config_of(
-        batch_size=128, response_length=1, stop_token_id=None, kl_coef=coefficient, learning_rate=5e-3,
-        total_updates=40, per_device_train_batch_size=128, temperature=1.0,
+        batch_size=128, response_length=1, stop_token_id=None, kl_coef=coefficient, learning_rate=2e-2,
+        total_updates=30, per_device_train_batch_size=128, temperature=1.0, num_ppo_epochs=2, vf_coef=1.0,
     )  # fmt: skip
     trainer = trainer_of(
-        policy_of(base), config, dataset=[[3, 4]], reward=lambda prompts, responses: [texts[r] for r in responses]
+        policy_of(base, target_modules=["down_proj"]),
+        config,
+        dataset=[[3, 4]],
+        reward=lambda prompts, responses: [texts[response] for response in responses],
     )
     logits = trainer.model(torch.tensor([[3, 4]])).logits[0, -1].detach()
     due = (logits + pays / coefficient).softmax(0)
     before = (logits.softmax(0) - due).abs().sum().item() / 2
-    trainer.train(40)
+    trainer.train(30)
     found = trainer.model(torch.tensor([[3, 4]])).logits[0, -1].softmax(0)
-    assert (found - due).abs().sum() / 2 < 0.03 < 0.2 < before
+    assert (found - due).abs().sum() / 2 < 0.04 < 0.2 < before
 
 
 def test_value_head_learns_what_a_response_is_worth():
