@@ -11,6 +11,10 @@ quick:  ## the tests that need no notebook and no real model, in under a minute
 	@sh .setup.sh quick
 lint:  ## style, spelling, and the layers of the package
 	@sh .setup.sh lint
+mutants:  ## break the trainer in one line at a time, and see which test notices
+	@sh .setup.sh mutants
+kill:  ## kill a tiny training at 50 random moments, go on, and compare with an undisturbed one
+	@sh .setup.sh kill
 exercises:  ## write exercises/ from solutions/
 	@sh .setup.sh course exercises $(ARGS)
 lessons:  ## execute lessons and solutions and store their outputs
@@ -22,4 +26,4 @@ doctor:  ## check Python, packages, device, model, ratings and memory
 clean:  ## remove .venv and the tools' caches; the fetched model stays
 	@rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache build *.egg-info
 
-.PHONY: help lab test quick lint exercises lessons fetch doctor clean
+.PHONY: help lab test quick lint mutants kill exercises lessons fetch doctor clean

@@ -139,10 +139,11 @@ def test_given_reference_is_read_as_it_is():
     torch.testing.assert_close(real(found), real(plain_logprobs(other)))
 
 
-def test_adapter_is_on_inside_and_everything_is_as_before_outside():
+@pytest.mark.parametrize("trainable", [True, False])
+def test_adapter_is_on_inside_and_everything_is_as_before_outside(trainable):
     policy = policy_of(llama(), moved=0.5)
     policy.add_adapter("frozen", LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False))
-    policy.set_adapter("default")
+    policy.set_adapter("default", inference_mode=not trainable)
     backbone, before = Backbone(policy), {name: p.requires_grad for name, p in policy.named_parameters()}
     outside = split_logprobs(backbone)
     with backbone.adapter("frozen"):

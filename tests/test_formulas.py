@@ -198,7 +198,9 @@ def test_policy_loss_is_the_pessimistic_one_by_hand(ratio, advantage, due):
     assert formulas.policy_losses(new, old, torch.tensor([advantage]), 0.2).item() == pytest.approx(due)
 
 
-@pytest.mark.parametrize(("ratio", "advantage", "moves"), [(1.5, 2.0, 0), (0.5, 2.0, 1), (1.5, -2.0, 1), (0.5, -2.0, 0)])
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "moves"), [(1.5, 2.0, 0), (0.5, 2.0, 1), (1.5, -2.0, 1), (0.5, -2.0, 0)]
+)
 def test_policy_gradient_is_cut_only_where_the_ratio_left_in_the_direction_of_the_advantage(ratio, advantage, moves):
     new = torch.tensor([ratio], dtype=torch.float64).log().requires_grad_()
     formulas.policy_losses(new, torch.zeros(1), torch.tensor([advantage]), 0.2).sum().backward()

@@ -1,0 +1,174 @@
+"""Break trainer and formulas in one line at a time, and see which test notices: python tests/mutants.py [NAME …]
+
+A mutant runs without an exception. It counts as killed only by an assertion that fails; a test that ends in any other
+exception, or in none, leaves it alive. Each runs in a fork, on a copy of the package that stands in front of this one.
+"""
+
+# ruff: noqa: E501 - a table, one mutant a line
+import importlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+class Mutant(NamedTuple):
+    name: str
+    file: str
+    old: str
+    new: str
+    test: str  # in the module test_FILE.py, as for pytest -k
+
+
+MUTANTS = [
+    Mutant("sign of the KL in the reward", "formulas", "-kl_coef * (policy", "kl_coef * (policy", "by_hand_with_the_score"),
+    Mutant("score one token early", "formulas", "mask.sum(1, keepdim=True) - 1", "(mask.sum(1, keepdim=True) - 2).clamp_min(0)", "by_hand_with_the_score"),
+    Mutant("k3 with the ratio upside down", "formulas", "log_r = reference_logprobs - policy_logprobs", "log_r = policy_logprobs - reference_logprobs", "averages_to_the_exact_kl"),
+    Mutant("value of the same token as the next one", "formulas", "gamma * following - values", "gamma * values - values", "double_sum"),
+    Mutant("lambda without gamma", "formulas", "gamma * lam * running", "lam * running", "double_sum"),
+    Mutant("returns without the value", "formulas", "torch.where(mask, advantages + values, 0)", "advantages", "discounted_sums"),
+    Mutant("optimistic clipping", "formulas", "torch.maximum(-ratio", "torch.minimum(-ratio", "pessimistic"),
+    Mutant("value not clipped", "formulas", "(clipped - returns).square()", "(values - returns).square()", "around_the_old_value"),
+    Mutant("value clipped around itself", "formulas", "old_values + (values - old_values)", "values + (values - old_values)", "around_the_old_value"),
+    Mutant("KL coefficient away from its target", "formulas", "kl / target - 1))", "1 - kl / target))", "adapted_kl_coef"),
+    Mutant("whitening before the returns", "ppo", "values, mask, config.gamma, config.lam)", "values, mask, config.gamma, config.lam); returns = self._whitened(returns, mask)", "advantages_are_whitened_once"),
+    Mutant("advantages not whitened", "ppo", "advantages = self._whitened(advantages, mask)", "advantages = 1.0 * advantages", "advantages_are_whitened_once"),
+    Mutant("new value as the centre of the clip", "ppo", "rollout.values[part][mask], returns", "values[mask].detach(), returns", "ratio_and_value_are_clipped_around"),
+    Mutant("new log-probability as the old one", "ppo", "policy_losses(logprobs[mask], old,", "policy_losses(logprobs[mask], logprobs[mask].detach(),", "ratio_and_value_are_clipped_around"),
+    Mutant("mean of micro-batch means", "ppo", "errors.sum()) / tokens", "errors.sum()) / mask.sum()", "plain_pass_whatever_the_micro_batch"),
+    Mutant("rows that only fill a batch count", "ppo", "mask[count:] = False", "mask[count:] = mask[count:]", "plain_pass_whatever_the_micro_batch"),
+    Mutant("value loss flows into the adapter", "ppo", "self.value_head, hidden.detach()", "self.value_head, hidden", "value_loss_does_not_flow"),
+    Mutant("temperature missing in training", "ppo", "rollout.responses[part], config.temperature", "rollout.responses[part], 1.0", "first_step_has_ratio_1_and"),
+    Mutant("value loss unweighted", "ppo", "config.vf_coef * errors", "errors", "plain_pass_whatever_the_micro_batch"),
+    Mutant("gradients of a failed pass stay", "ppo", "                self.optimizer.zero_grad()\n                setattr", "                setattr", "step_that_runs_out_of_memory"),
+    Mutant("gradient not clipped", "ppo", "nn.utils.clip_grad_norm_(self.trained, self.config.max_grad_norm)", "nn.utils.get_total_norm([p.grad for p in self.trained])", "logged_before_it_is_clipped"),
+    Mutant("epsilon of Adam left as it is", "ppo", "config.learning_rate, eps=1e-5)", "config.learning_rate)", "epsilon_of_ppo"),
+    Mutant("end token looked for in the prompt", "ppo", "self._ended(rollout.responses)\n        return", "self._ended(rollout.tokens)\n        return", "looked_for_in_the_response"),
+    Mutant("dropout of modules left on", "backbone", "module.p = 0.0", "module.p = module.p", "dropout_is_switched_off"),
+    Mutant("dropout of attention left on", "backbone", "setattr(module, name, 0.0)", "pass", "dropout_is_switched_off"),
+    Mutant("eval instead of train", "ppo", "                model.train()", "                model.eval()", "in_train_mode"),
+    Mutant("adapter decays in the value warm-up", "ppo", "parameter.grad = None", "pass", "warm_up"),
+    Mutant("fp16 loss not scaled back", "ppo", "self._sum(gradient) / self.loss_scale", "self._sum(gradient)", "overflows_in_float16"),
+    Mutant("learning rate does not fall", "ppo", "max(0.0, 1 - len(self.history) / total)", "1.0", "learning_rate_falls"),
+    Mutant("first epoch's order in every epoch", "ppo", "            order = torch.randperm(config.batch_size, generator=self.generator)", "            order = torch.arange(config.batch_size)[: config.batch_size // 2].repeat(2)", "each_response_once"),
+    Mutant("wrong adapter for the reward", "reward", "with backbone.adapter(\"reward\")", "with backbone.adapter(\"default\")", "scores_prompt_and_response_as"),
+    Mutant("reward read off the end token", "reward", ".amax(1) - ends.long()", ".amax(1)", "scores_prompt_and_response_as"),
+    Mutant("temperature missing in the reference", "backbone", "self.response_logprobs(self.top(states), responses, temperature)", "self.response_logprobs(self.top(states), responses, 1.0)", "logits_of_the_reference_too"),
+    Mutant("reference with its adapters on", "backbone", "without_adapters(self.model) if", "contextlib.nullcontext() if", "reference_is_the_base_model"),
+    Mutant("log-probabilities one token late", "backbone", "hidden[:, -responses.shape[1] - 1 : -1]", "hidden[:, -responses.shape[1] :]", "split_forward_is_the_whole"),
+    Mutant("values one token late", "backbone", "head(hidden[:, -response - 1 : -1]", "head(hidden[:, -response:]", "does_not_see_it"),
+    Mutant("positions count the padding", "backbone", "        positions = (mask.cumsum(1) - 1).clamp_min(0)\n        caught", "        positions = torch.ones_like(mask).cumsum(1) - 1\n        caught", "left_padding and gpt2"),
+    Mutant("mask of GPT-2 dropped", "backbone", "zip(names, inputs, strict=False)", "zip(names, inputs[:1], strict=False)", "split_forward_is_the_whole or left_padding"),
+    Mutant("gradient without the temperature", "backbone", ".mul_(scale).to(slopes.dtype)", ".to(slopes.dtype)", "token_logprobs_is_that_of_autograd"),
+    Mutant("what is trainable is not restored", "backbone", "parameter.requires_grad_(trainable[key])", "pass", "everything_is_as_before"),
+    Mutant("last batch of another shape", "backbone", "(part.repeat(-(-size // len(part)))[:size], len(part))", "(part, len(part))", "full_batches_have_one_size"),
+    Mutant("sampling without the temperature", "rollout", ".float() / limits.temperature", ".float()", "samples_each_token_from"),
+    Mutant("end token left out of the loss", "rollout", "mask[:, end] = running", "mask[:, end] = running & (chosen != limits.stop)", "ends_with_its_end_token"),
+    Mutant("padding in the prompt is attended to", "rollout", "attention_mask=mask[:, :end].long()", "attention_mask=torch.ones_like(mask[:, :end]).long()", "samples_each_token_from"),
+    Mutant("a token of probability 0 at random number 0", "rollout", ", right=True)", ")", "ends_never_draws"),
+    Mutant("finished rows go on", "rollout", "running = running & (chosen != limits.stop)", "running = running & (chosen == chosen)", "ends_with_its_end_token"),
+    Mutant("optimizer not saved whole", "ppo", "self.optimizer.load_state_dict(state.pop(\"optimizer\"))", "state.pop(\"optimizer\")", "checkpoint: bit_for_bit_the_one_that and fp32"),
+    Mutant("random state not restored", "ppo", "self.generator.set_state(state.pop(\"generator\"))", "state.pop(\"generator\")", "checkpoint: bit_for_bit_the_one_that and fp32"),
+    Mutant("value head not restored", "checkpoint", "value_head.load_state_dict(load_file(candidate / \"value_head.safetensors\"))", "pass", "bit_for_bit_the_one_that and fp32"),
+    Mutant("hash not compared", "checkpoint", "or sha256_of(folder / name) != due", "or not due", "noticed_and_the_one_before and edited and value_head"),
+    Mutant("one checkpoint kept", "checkpoint", "KEPT = 2", "KEPT = 1", "keeps_the_last_two"),
+    Mutant("pad token may be the end token", "settings", "in (tokenizer.eos_token_id, config.stop_token_id)", "in ()", "padding_that_is_the_stop"),
+]  # fmt: skip
+
+
+class Verdicts:
+    """What pytest found: tests that an assertion failed in, and tests that ended in another exception."""
+
+    def __init__(self):
+        self.passed, self.killers, self.crashed = 0, [], []
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item, call):
+        report = yield
+        if report.failed:
+            (self.killers if call.excinfo.errisinstance(AssertionError) else self.crashed).append(item.name)
+        self.passed += report.passed and call.when == "call"
+        return report
+
+
+def verdict(package: Path, module: str, tests: str) -> dict:
+    """Run tests of a test module in a fork, with `package` in front of the installed one."""
+    reader, writer = os.pipe()
+    process = os.fork()
+    if process == 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(1, 2)
+        sys.path.insert(0, str(package))
+        found = Verdicts()
+        file = ROOT / "tests" / f"test_{module}.py"
+        pytest.main([str(file), "-k", tests, "-x", "-q", "-p", "no:cacheprovider", "-m", "not real"], plugins=[found])
+        import helpers
+
+        assert Path(helpers.__file__).is_relative_to(package)
+        os.write(writer, json.dumps(vars(found)).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as answer:
+        text = answer.read()
+    os.waitpid(process, 0)
+    return json.loads(text) if text else {"passed": 0, "killers": [], "crashed": ["before any test"]}
+
+
+def tests_of(mutant: Mutant) -> tuple[str, str]:
+    """The test module, and the expression that chooses tests in it."""
+    module, _, tests = mutant.test.rpartition(": ")
+    return module or {"reward": "ppo"}.get(mutant.file, mutant.file), tests
+
+
+def copy(room: Path) -> Path:
+    package = room / "package"
+    shutil.rmtree(package, ignore_errors=True)
+    shutil.copytree(ROOT / "helpers", package / "helpers", ignore=shutil.ignore_patterns("__pycache__"))
+    return package
+
+
+def mutated(room: Path, mutant: Mutant) -> Path:
+    """A copy of the package with the mutant in it."""
+    package = copy(room)
+    path = package / "helpers" / f"{mutant.file}.py"
+    source = path.read_text()
+    if source.count(mutant.old) != 1:
+        raise SystemExit(f"{mutant.name}: {mutant.old!r} stands {source.count(mutant.old)} times in {mutant.file}.py.")
+    path.write_text(source.replace(mutant.old, mutant.new))
+    return package
+
+
+def refuse_useless_tests(room: Path, mutants: list[Mutant]) -> None:
+    """Without a mutant, each test must be there and pass."""
+    for module in sorted({tests_of(mutant)[0] for mutant in mutants}):
+        chosen = {tests for of_module, tests in map(tests_of, mutants) if of_module == module}
+        found = verdict(copy(room), module, " or ".join(f"({tests})" for tests in sorted(chosen)))
+        if found["killers"] or found["crashed"] or found["passed"] < len(chosen):
+            raise SystemExit(f"Without any mutant, the tests of test_{module}.py that are named here fail: {found}")
+
+
+def main(names: list[str]) -> int:
+    for slow in ("bitsandbytes", "datasets", "peft", "torch", "transformers.models.llama.modeling_llama"):
+        importlib.import_module(slow)  # once, before the forks
+    killed, chosen = 0, [mutant for mutant in MUTANTS if not names or mutant.name in names]
+    with tempfile.TemporaryDirectory() as folder:
+        refuse_useless_tests(Path(folder), chosen)
+        for mutant in chosen:
+            found = verdict(mutated(Path(folder), mutant), *tests_of(mutant))
+            alive = not found["killers"] or found["crashed"]
+            killed += not alive
+            told = f"ALIVE {mutant.name}: {found}" if alive else f"killed {mutant.name} by {found['killers'][0]}"
+            print(told, flush=True)
+    print(f"{killed} of {len(chosen)} mutants killed")
+    return int(killed < len(chosen))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
