@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the Makefile calls: `sh .setup.sh lab | test | quick | lint | mutants | kill | course COMMAND`. POSIX sh, for it
+# What the Makefile calls: `sh .setup.sh lab | test | quick | lint | mutants | kill | bench | course COMMAND`. POSIX sh, for it
 # runs before anything is installed. A finished .venv holds a stamp; one without its stamp was interrupted, and is made
 # anew, since nobody can tell how much of a package pip had written. Downloads are not lost with it: pip keeps its cache.
 set -eu
@@ -140,6 +140,7 @@ case $task in
     lint) lint ;;
     mutants) $python tests/mutants.py "$@" ;;
     kill) $python tests/kill.py "${1:-50}" ;;
+    bench) $python -m helpers fetch && $python tests/bench/run.py "$@" ;;
     course) $python -m helpers "$@" ;;
     *) fail "Unknown: $task. Run make, which lists what there is." ;;
 esac

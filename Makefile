@@ -15,15 +15,15 @@ mutants:  ## break the trainer in one line at a time, and see which test notices
 	@sh .setup.sh mutants
 kill:  ## kill a tiny training at 50 random moments, go on, and compare with an undisturbed one
 	@sh .setup.sh kill
+bench:  ## time and memory beside TRL's trainer, in alternating fresh processes (an hour; ARGS=5 pairs)
+	@sh .setup.sh bench $(ARGS)
 exercises:  ## write exercises/ from solutions/
 	@sh .setup.sh course exercises $(ARGS)
 lessons:  ## execute lessons and solutions and store their outputs
 	@sh .setup.sh course lessons $(ARGS)
 fetch:  ## fetch and verify model and ratings, convert the model once
 	@sh .setup.sh course fetch
-doctor:  ## check Python, packages, device, model, ratings and memory
-	@sh .setup.sh course doctor
 clean:  ## remove .venv and the tools' caches; the fetched model stays
 	@rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache build *.egg-info
 
-.PHONY: help lab test quick lint mutants kill exercises lessons fetch doctor clean
+.PHONY: help lab test quick lint mutants kill bench exercises lessons fetch clean

@@ -32,7 +32,6 @@ def own(job: SimpleNamespace) -> dict:
         response_length=job.response,
         seed=0,
         per_device_train_batch_size=MICRO_BATCH["own"],
-        local_rollout_forward_batch_size=16,
     )
     phases = {name: 0.0 for name in ("generate", "judged")}
     for name in phases:
