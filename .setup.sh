@@ -1,7 +1,7 @@
 #!/bin/sh
-# What the Makefile calls: `sh .setup.sh lab | test | quick | lint | mutants | kill | bench | course COMMAND`. POSIX sh, for it
-# runs before anything is installed. A finished .venv holds a stamp; one without its stamp was interrupted, and is made
-# anew, since nobody can tell how much of a package pip had written. Downloads are not lost with it: pip keeps its cache.
+# What the Makefile calls: `sh .setup.sh lab | test | quick | lint | mutants | kill | bench | course COMMAND`. POSIX sh,
+# for it runs before anything is installed. A finished .venv holds a stamp; one without its stamp was interrupted, and is
+# made anew, since nobody can tell how much of a package pip had written. Downloads are not lost: pip keeps its cache.
 set -eu
 
 NEEDED_MB=3000 # the CPU build of torch and all the rest, while pip unpacks; a CUDA build needs about twice that
