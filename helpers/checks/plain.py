@@ -12,9 +12,12 @@ import torch
 from torch import Tensor
 
 _MOST_BYTES = 16 * 2**20
-_MOST_ELEMENTS = 10**6
-_MOST_DIMENSIONS = 4
-_WORD = re.compile(r"\w{1,60}", re.ASCII)  # a string that comes back is the name of a type
+MOST_ELEMENTS = 10**6
+MOST_DIMENSIONS = 4
+MOST_KIND = 80
+_KIND = re.compile(rf"\w[\w (),]{{0,{MOST_KIND - 1}}}", re.ASCII)  # a string that comes back says what a value is
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+REAL_DTYPES = (*_FLOATS, torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 class Refused(ValueError):
@@ -83,11 +86,7 @@ def validated(outputs: dict, expected: dict[str, type]) -> dict:
 
 def _bounded(value: object) -> bool:
     if isinstance(value, Tensor):
-        real = value.dtype.is_floating_point or value.dtype in _INTEGERS
-        return real and value.numel() <= _MOST_ELEMENTS and value.dim() <= _MOST_DIMENSIONS
+        return value.dtype in REAL_DTYPES and value.numel() <= MOST_ELEMENTS and value.dim() <= MOST_DIMENSIONS
     if isinstance(value, str):
-        return _WORD.fullmatch(value) is not None
+        return _KIND.fullmatch(value) is not None
     return isinstance(value, bool) or (math.isfinite(value) and abs(value) < 2**53)
-
-
-_INTEGERS = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)

@@ -22,7 +22,9 @@ class Verdict:
 
 
 COMMON_HINTS = {
-    "not_a_tensor": "Your function returned {kind}; a tensor is due. NoneType means that nothing was returned.",
+    "not_a_tensor": "Your function returned {kind}; an ordinary tensor of shape {due_shape} is due.",
+    "not_a_number": "Your result holds values that are no numbers (nan) or are infinite: a division by 0, or the "
+    "logarithm of what is not above 0.",
     "result_transposed": "Your result lies on its side: {got_shape} for {due_shape}. Its first dimension belongs to "
     "the rows of the first input.",
     "shape": "Your result has shape {got_shape}; it should be {due_shape}.",
@@ -44,7 +46,9 @@ def agree(got: Tensor, due: Tensor, tolerance: float = 1e-4) -> bool:
 
 
 def cause_of(got: Tensor, causes: Causes) -> str:
-    """The first known mistake that gives just this result, or 'unknown'."""
+    """The first known mistake that gives just this result, or 'unknown'; 'not_a_number' where it is not finite."""
+    if not got.isfinite().all():
+        return "not_a_number"
     return next((name for name, wrong in causes if agree(got, wrong)), "unknown")
 
 
@@ -69,7 +73,8 @@ def failed(name: str, got: Tensor | str, due: Tensor, hints: Mapping[str, str]) 
     """A verdict with the hint of this name, its figures filled in. `got` is a string where it is no tensor."""
     hint = {**COMMON_HINTS, **hints}[name]
     if isinstance(got, str):
-        return Verdict(False, got, described(due.float()), hint.format(kind=got), name)
+        kind = "nothing (None)" if got == "NoneType" else got
+        return Verdict(False, got, described(due.float()), hint.format(kind=kind, due_shape=tuple(due.shape)), name)
     row, place = _largest_difference(got, due)
     text = hint.format(
         kind="Tensor",

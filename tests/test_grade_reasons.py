@@ -1,0 +1,159 @@
+"""Each row of a grading says what happened, in words that tell an instructor and a learner what to do."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from handed_in import BODY, RIGHT, hand_in, notebook
+
+from helpers.checks import plain, sandbox
+from helpers.checks.registry import EXERCISES, exercise
+from helpers.course import grade
+from helpers.course.submission import code_cells, submissions
+
+GRADING = grade.Grading("seed", 1)
+
+
+def run_answer(source: str, seconds: float = 60) -> sandbox.Run:
+    asked = exercise("2.1")
+    return sandbox.run_answer(asked, source, asked.inputs(0), seconds)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("source", "status", "reason"),
+    [
+        ("%timeit 1\n!ls\n" + RIGHT, "ok", ""),
+        (RIGHT + "merged_weight?", "crash", "SyntaxError in line 3 of the answer cell: this is no Python, or a"),
+        (BODY + "    return np.zeros(3)\n", "crash", "NameError in line 2 of the answer cell: imports and helper"),
+        (RIGHT.replace("merged_", "my_"), "crash", "the cell defines no merged_weight"),
+        ("import os\nos._exit(0)", "crash", "the answer ended Python itself (exit code 0)"),
+        ("import os\nos.kill(os.getpid(), 11)", "crash", "killed by signal 11"),
+        (" \n", "missing", "the answer cell is empty"),
+        ("import helpers.checks.verdicts.lesson_2\n" + RIGHT, "crash", "ModuleNotFoundError in line 1 of the"),
+    ],
+)
+def test_run_of_an_answer_says_how_it_ended(source, status, reason):
+    ran = run_answer(source)
+    assert ran.status == status and ran.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("returned", "hint"),
+    [
+        ("None", "not_a_tensor: Your function returned nothing (None); an ordinary tensor"),
+        ("weight.numpy()", "not_a_tensor: Your function returned ndarray; an ordinary tensor"),
+        ("weight.to(torch.complex64)", "not_a_tensor: Your function returned a tensor of complex64;"),
+        ("weight.to_sparse()", "not_a_tensor: Your function returned a tensor of layout sparse_coo;"),
+        ("torch.zeros(2000, 1000)", "not_a_tensor: Your function returned a tensor of shape (2000, 1000);"),
+        ("weight / 0", "not_a_number: "),
+    ],
+)
+def test_verdict_says_what_an_unusual_result_is(returned, hint):
+    asked, namespace = exercise("2.1"), {"torch": torch}
+    exec(BODY + f"    return {returned}\n", namespace)
+    outputs = asked.call(namespace["merged_weight"], asked.inputs(0))
+    verdict = asked.verdict(asked.inputs(0), plain.validated(outputs, asked.outputs))
+    assert f"{verdict.hint_name}: {verdict.hint}".startswith(hint)
+
+
+@pytest.mark.real
+def test_time_limit_starts_when_the_packages_are_imported(monkeypatch):
+    slow = "import time; time.sleep(6); from helpers.checks.child import main; main('2.1', 5)"
+    monkeypatch.setattr(sandbox, "_command", lambda *_: [sys.executable, "-I", "-c", slow])
+    assert run_answer(RIGHT, seconds=5).status == "ok"
+
+
+def test_answer_has_a_limit_of_processor_time_even_when_nobody_watches():
+    body = "import resource\n" + BODY + "    return torch.tensor(resource.getrlimit(resource.RLIMIT_CPU))\n"
+    assert 0 < run_answer(body, seconds=1).outputs["output"][0] < 30
+
+
+def without_running(folder: Path, monkeypatch, ran=lambda source: sandbox.Run("missing", "not filled in")):
+    """The rows of a folder where no process is started."""
+    monkeypatch.setattr(grade, "run_answer", lambda asked, source, inputs, seconds: ran(source))
+    rows = [grade.graded(one, asked, GRADING) for one in submissions(folder)[0] for asked in EXERCISES.values()]
+    return {(row.learner, row.exercise): row for row in rows}
+
+
+def test_missing_row_says_what_the_folder_holds(tmp_path, monkeypatch):
+    (tmp_path / "bare").mkdir()
+    hand_in(tmp_path, "other", notebook("x = 1", answer_id="exercise-1-1"))
+    (tmp_path / "deep" / "sub").mkdir(parents=True)
+    (tmp_path / "deep" / "sub" / "2.ipynb").write_text(notebook(RIGHT))
+    rows = without_running(tmp_path, monkeypatch)
+    assert [(rows[name, "2.1"].status, rows[name, "2.1"].reason) for name in ("bare", "other", "deep")] == [
+        ("missing", "no .ipynb in the folder"),
+        ("missing", "none of the notebooks read has this exercise"),
+        ("missing", "only in subfolders: sub/2.ipynb"),
+    ]
+
+
+@pytest.mark.parametrize("template", [(), ("raise NotImplementedError",)])
+def test_answer_in_a_cell_without_its_grade_id_is_refused_so_that_somebody_looks(tmp_path, monkeypatch, template):
+    cells = json.loads(notebook(*template))["cells"] + [{"cell_type": "code", "metadata": {}, "source": RIGHT}]
+    hand_in(tmp_path, "pasted", json.dumps({"cells": cells}), "2.ipynb")
+    row = without_running(tmp_path, monkeypatch)["pasted", "2.1"]
+    assert row.status == "refused" and "2.ipynb: a cell without the grade_id exercise-2-1 defines merged" in row.reason
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b" ", "an empty file"),
+        (b"\xff\xfe{}", "not a notebook (no UTF-8 text)"),
+        (b"{'cells': [", "not a notebook (no JSON)"),
+        (b'{"worksheets": []}', "a notebook of format 3: open it in JupyterLab and save it"),
+        (b'{"cells": 3}', "not a notebook (JSON without cells)"),
+    ],
+)
+def test_notebook_that_cannot_be_read_is_told_by_its_kind(content, reason):
+    with pytest.raises(ValueError) as refused:
+        code_cells(content)
+    assert str(refused.value) == reason
+
+
+def test_folder_named_like_a_notebook_is_called_one(tmp_path, monkeypatch):
+    (tmp_path / "one" / "x.ipynb").mkdir(parents=True)
+    assert without_running(tmp_path, monkeypatch)["one", "2.1"].reason == "x.ipynb: a folder, not a notebook"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        {"cell_type": "code", "metadata": {"nbgrader": None}, "source": ""},
+        {"cell_type": "code", "metadata": None, "source": ""},
+        {"cell_type": "code", "metadata": {}},
+        {"cell_type": "code", "metadata": {"nbgrader": {"grade_id": ["x"]}}, "source": [3]},
+        None,
+    ],
+)
+def test_malformed_cell_spoils_no_other(cell):
+    cells = [cell, *json.loads(notebook(RIGHT))["cells"]]
+    assert ("exercise-2-1", RIGHT) in code_cells(json.dumps({"cells": cells}).encode())
+
+
+def right_run() -> sandbox.Run:
+    asked, namespace = exercise("2.1"), {}
+    exec(RIGHT, namespace)
+    return sandbox.Run("ok", outputs=asked.call(namespace["merged_weight"], GRADING.inputs(asked)))
+
+
+def test_best_of_many_answers_is_of_the_newest_ten_and_counts_no_template(tmp_path, monkeypatch):
+    ended = {"template": sandbox.Run("missing"), "crashes": sandbox.Run("crash"), "right": right_run()}
+    for age in range(12):
+        name = "right" if age in (9, 11) else "template" if age in (0, 1) else "crashes"
+        hand_in(tmp_path, "many", notebook(f"{name} {age}"), f"{age}.ipynb")
+        os.utime(tmp_path / "many" / f"{age}.ipynb", (100 - age, 100 - age))
+    row = without_running(tmp_path, monkeypatch, lambda source: ended[source.split()[0]])["many", "2.1"]
+    due = "best of 8 different answers (of 12: the newest 10 were run), from 9.ipynb"
+    assert (row.points, row.reason) == (1, due)
+
+
+def test_template_beside_an_answer_is_no_copy(tmp_path, monkeypatch):
+    hand_in(tmp_path, "two", notebook("template", RIGHT))
+    ended = {"template": sandbox.Run("missing", "not filled in"), RIGHT: right_run()}
+    assert without_running(tmp_path, monkeypatch, ended.get)["two", "2.1"].reason == ""
