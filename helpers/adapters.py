@@ -3,8 +3,11 @@
 import contextlib
 from collections.abc import Iterator
 
-from peft import PeftModel
+from peft import PeftConfig, PeftModel
 from torch import nn
+
+# What peft's `init_lora_weights` may name that takes the start of the adapter out of the base's own weights.
+CHANGES_THE_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
 
 
 def top_layers(model: nn.Module, fraction: float = 1 / 3) -> list[int]:
@@ -34,34 +37,57 @@ def reference(model: PeftModel) -> Iterator[nn.Module]:
 
 
 def refuse_unrecoverable(model: nn.Module) -> None:
-    """Raise a `ValueError` that names the setting under which "adapters off" is not the original model."""
+    """Raise a `ValueError` that names the setting under which "adapters off" is not the original model.
+
+    All adapters count, also those that are off. What no setting tells cannot be seen: base weights that were trained
+    (or written over) and then frozen are taken for the original model.
+    """
     if not isinstance(model, PeftModel):
         raise ValueError(
             f"A shared reference needs a PeftModel, and this is a {type(model).__name__}: without adapters there is "
             "nothing to switch off. Wrap it with get_peft_model, or keep a second model as the reference."
         )
-    config = model.active_peft_config
-    if getattr(config, "modules_to_save", None):
-        raise ValueError(
-            f"modules_to_save={config.modules_to_save} trains whole modules beside the adapter. Leave it out, or keep "
-            "a second model as the reference."
-        )
+    for name, config in model.peft_config.items():
+        _refuse_config(name, config)
     if any(getattr(module, "merged", False) for module in model.modules()):
         raise ValueError("The adapter is merged into the weights: call model.unmerge_adapter() first.")
-    in_place = [n for n, p in model.named_parameters() if _is_trained_in_place(n, p, config.bias)]
+    biases = {config.bias for config in model.peft_config.values()} - {"none"}
+    in_place = [n for n, p in model.named_parameters() if _is_trained_in_place(n, p, biases)]
     if in_place:
+        found = f"Use bias='none' (it is {sorted(biases)[0]!r}) and freeze" if biases else "Freeze"
         raise ValueError(
             f"{in_place[0]} and {len(in_place) - 1} more weights of the original model are trained, and switching "
-            f"the adapter off does not bring them back. Use bias='none' (it is {config.bias!r}) and freeze the base."
+            f"the adapter off does not bring them back. {found} the base."
         )
 
 
-def _is_trained_in_place(name: str, parameter: nn.Parameter, bias: str) -> bool:
+def _refuse_config(name: str, config: PeftConfig) -> None:
+    second = "keep a second model as the reference."
+    kind = getattr(config.peft_type, "value", config.peft_type)
+    if kind != "LORA":
+        raise ValueError(f"A shared reference needs LoRA adapters; {name!r} is {kind}. Use LoraConfig, or {second}")
+    for setting in ("modules_to_save", "trainable_token_indices"):
+        if value := getattr(config, setting, None):
+            raise ValueError(f"{setting}={value} trains weights beside the adapter {name!r}. Leave it out, or {second}")
+    start = str(config.init_lora_weights).lower()
+    if start.startswith(CHANGES_THE_BASE):
+        raise ValueError(
+            f"init_lora_weights={config.init_lora_weights!r} of the adapter {name!r} changes the weights of the base. "
+            f"Leave it out, or {second}"
+        )
+    for setting in ("layer_replication", "kasa_config"):
+        if value := getattr(config, setting, None):
+            raise ValueError(f"{setting}={value} of the adapter {name!r} changes the base. Leave it out, or {second}")
+
+
+def _is_trained_in_place(name: str, parameter: nn.Parameter, biases: set[str]) -> bool:
     if _is_adapter_weight(name):
         return False
     # Frozen by now, a bias may still have been trained before, or loaded with the adapter.
-    is_trained_bias = name.endswith(".bias") and (bias == "all" or (bias == "lora_only" and ".base_layer." in name))
-    return parameter.requires_grad or is_trained_bias
+    is_bias = name.endswith(".bias")
+    return parameter.requires_grad or (
+        is_bias and ("all" in biases or ("lora_only" in biases and ".base_layer." in name))
+    )
 
 
 def _is_adapter_weight(name: str) -> bool:

@@ -5,7 +5,7 @@ import warnings
 import pytest
 import torch
 from conftest import in_8bit, tiny_llama
-from peft import LoraConfig, get_peft_model
+from peft import AdaLoraConfig, IA3Config, LoraConfig, OFTConfig, VeraConfig, get_peft_model
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from helpers.adapters import reference, top_layers
@@ -132,7 +132,10 @@ def test_reference_accepts_trained_biases_where_there_are_none(bias):
 
 def test_reference_refuses_modules_to_save():
     policy = policy_of(tiny_llama(tie_word_embeddings=False), modules_to_save=["lm_head"])
-    with pytest.raises(ValueError, match=r"modules_to_save=.*lm_head.* trains whole modules"), reference(policy):
+    with (
+        pytest.raises(ValueError, match=r"modules_to_save=.*lm_head.* trains weights beside the adapter 'default'"),
+        reference(policy),
+    ):
         pass
 
 
@@ -145,6 +148,59 @@ def test_reference_refuses_a_merged_adapter(policy):
 def test_reference_refuses_a_trainable_weight_of_the_base(policy):
     policy.get_input_embeddings().requires_grad_(True)
     with pytest.raises(ValueError, match=r"embed_tokens\.weight and 0 more weights"), reference(policy):
+        pass
+
+
+def test_reference_refuses_biases_of_an_adapter_that_is_not_the_active_one():
+    policy = policy_of(tiny_gpt2(), target_modules=["c_attn"], bias="all", fan_in_fan_out=True)
+    policy.add_adapter("second", LoraConfig(r=2, target_modules=["c_attn"], fan_in_fan_out=True))
+    policy.set_adapter("second")
+    with (
+        pytest.raises(ValueError, match=r"bias and .*bias='none' \(it is 'all'\)"),
+        reference(policy.requires_grad_(False)),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        IA3Config(target_modules=["k_proj"], feedforward_modules=[]),
+        OFTConfig(target_modules=["q_proj"], oft_block_size=4),
+        VeraConfig(target_modules=["q_proj"], r=2),
+        AdaLoraConfig(target_modules=["q_proj"], total_step=10),
+    ],
+    ids=lambda config: config.peft_type.value,
+)
+def test_reference_refuses_adapters_that_are_not_lora_by_name(config):
+    policy = get_peft_model(tiny_llama(), config)
+    with (
+        pytest.raises(ValueError, match=f"needs LoRA adapters; 'default' is {config.peft_type.value}"),
+        reference(policy),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("start", ["pissa", "pissa_niter_2", "olora"])
+def test_reference_refuses_a_start_of_the_adapter_that_changes_the_base(start):
+    policy = policy_of(tiny_llama(), init_lora_weights=start)
+    with pytest.raises(ValueError, match=f"init_lora_weights='{start}' .*changes the weights"), reference(policy):
+        pass
+
+
+@pytest.mark.parametrize("start", [True, "gaussian", "orthogonal"])
+def test_reference_accepts_a_start_of_the_adapter_that_leaves_the_base(start):
+    before = logits(tiny_llama())
+    with reference(policy_of(tiny_llama(), init_lora_weights=start)) as original:
+        assert torch.equal(logits(original), before)
+
+
+@pytest.mark.parametrize("setting", [{"layer_replication": [(0, 2), (1, 2)]}, {"trainable_token_indices": [3, 4]}])
+def test_reference_refuses_what_copies_layers_or_trains_tokens(setting):
+    with (
+        pytest.raises(ValueError, match=f"{next(iter(setting))}=.*adapter 'default'"),
+        reference(policy_of(tiny_llama(tie_word_embeddings=False), **setting)),
+    ):
         pass
 
 
