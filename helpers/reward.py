@@ -203,10 +203,26 @@ def load_classifier_base(precision: str = "8bit") -> nn.Module:
 def fingerprint(model: nn.Module) -> str:
     """Sixteen hexadecimal digits that tell base models apart and are the same at every precision.
 
-    They come from the first rows of the embedding, which no precision of this course quantizes, rounded to bfloat16.
+    They come from what no precision of this course quantizes, the norms and the first rows of the embedding, and from
+    the largest weight of each linear layer, which quantization keeps as a scale; all rounded to bfloat16.
     """
-    rows = model.get_input_embeddings().weight[:64].detach().cpu().to(torch.bfloat16)
-    return hashlib.sha256(str(tuple(rows.shape)).encode() + rows.view(torch.int16).numpy().tobytes()).hexdigest()[:16]
+    norms = [p for n, p in model.named_parameters() if p.ndim == 1 and n.endswith("norm.weight")]
+    layers = [m for n, m in model.named_modules() if ".layers." in n and "lora_" not in n and isinstance(m, nn.Linear)]
+    parts = [model.get_input_embeddings().weight[:64], *norms, *map(_largest_weight, layers)]
+    digest = hashlib.sha256()
+    for part in (p.detach().cpu().to(torch.bfloat16) for p in parts):
+        digest.update(str(tuple(part.shape)).encode() + part.view(torch.int16).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _largest_weight(layer: nn.Linear) -> Tensor:
+    """(1,): the largest magnitude in a linear layer of any precision."""
+    scales = layer.weight
+    if getattr(scales, "quant_state", None) is not None:  # 4-bit: the largest of each block
+        scales = scales.quant_state.absmax
+    elif scales.dtype == torch.int8:  # the largest of each row; the first forward moves it to the layer's state
+        scales = layer.state.SCB if scales.SCB is None else scales.SCB
+    return scales.detach().abs().max().reshape(1)
 
 
 def _standardize(reward: RewardModel) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import write_tiny_model
+from conftest import tiny_llama, write_tiny_model
 from transformers import AutoModelForCausalLM
 
 from helpers import reward
@@ -169,6 +169,28 @@ def test_saved_reward_model_is_refused_on_another_base_model(untrained_files, tm
 def test_fingerprint_of_a_model_is_the_same_at_every_precision(tiny_course):
     found = {reward.fingerprint(reward.load_model(precision)) for precision in ("fp32", "bf16", "8bit", "4bit")}
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    "part", ["layers.0.mlp.up_proj.weight", "layers.1.input_layernorm.weight", "model.norm.weight"]
+)
+def test_fingerprint_changes_with_any_layer_though_the_embedding_is_the_same(part):
+    changed = tiny_llama()
+    next(p for name, p in changed.named_parameters() if name.endswith(part)).data.mul_(1.1)
+    assert reward.fingerprint(changed) != reward.fingerprint(tiny_llama())
+
+
+def test_fingerprint_is_the_same_under_adapters_and_after_a_forward(tiny_course):
+    before = reward.fingerprint(reward.load_model("8bit"))
+    made = reward.new_reward_model("8bit")
+    made.scores(TEXTS)
+    assert reward.fingerprint(made.model) == before == reward.fingerprint(reward.load_classifier_base("8bit"))
+
+
+@pytest.mark.real
+def test_fingerprint_of_the_shipped_reward_model_is_the_real_models_at_every_precision(real_model):
+    stated = json.loads((reward.SHIPPED / "figures.json").read_text())["fingerprint"]
+    assert {reward.fingerprint(reward.load_model(precision)) for precision in ("fp32", "bf16", "8bit")} == {stated}
 
 
 def test_missing_reward_model_gets_a_sentence(tiny_course):
