@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from helpers import reward
 from helpers.__main__ import main
+from helpers.course import reward as command
 from helpers.download import CourseError, cache_folder
 from helpers.feedback import sentences
 from helpers.model import best_precision, load_tokenizer, model_key
@@ -220,6 +221,41 @@ def test_reward_command_trains_for_the_named_model_and_caches_what_loads_again(t
     assert json.loads((folder / "figures.json").read_text())["training_pairs"] == 32
     assert "held-out pairs" in capsys.readouterr().out
     assert reward.load_reward_model("fp32").scores(TEXTS).isfinite().all()
+
+
+@pytest.fixture
+def untrainable(tiny_course, monkeypatch):
+    """Training fails the test: what is refused must be refused before it."""
+    monkeypatch.setattr(command, "new_reward_model", lambda *_: pytest.fail("training started"))
+
+
+@pytest.mark.parametrize("held", [["thesis.txt"], ["adapter_config.json"], ["figures.json", "thesis.txt"]])
+def test_reward_command_refuses_to_replace_what_is_no_reward_adapter(held, untrainable, tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    for name in held:
+        (tmp_path / "mine" / name).write_text("years of work")
+    assert main(["reward", "--out", str(tmp_path / "mine")]) == 1
+    assert f"mine would be replaced, and holds {held[-1]}" in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == held
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/reward", "x" * 300])
+def test_reward_command_refuses_a_place_that_cannot_be_written(place, untrainable, tmp_path, capsys):
+    (tmp_path / "file").write_text("a file")
+    assert main(["reward", "--out", str(tmp_path / place)]) == 1
+    assert re.search(r"cannot be written \(.*\)\. Name another folder with --out", capsys.readouterr().err)
+
+
+def test_reward_command_replaces_the_shipped_adapter_only_when_told_to(untrainable, real_model, capsys):
+    assert main(["reward"]) == 1
+    assert "is shipped already" in capsys.readouterr().err
+    assert command.checked_place(reward.SHIPPED) == reward.SHIPPED
+
+
+def test_reward_command_takes_a_new_folder_an_empty_one_and_an_earlier_reward_adapter(untrained_files, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for place in (tmp_path / "new" / "folder", tmp_path / "empty", untrained_files):
+        assert command.checked_place(place) == place
 
 
 @pytest.mark.real

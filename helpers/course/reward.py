@@ -3,13 +3,16 @@
 import argparse
 import datetime
 import platform
+import tempfile
 import time
 from pathlib import Path
 
 import torch
 
+from helpers.download import CourseError
 from helpers.model import best_precision, start_lesson
 from helpers.reward import (
+    SHIPPED,
     evaluate_reward_model,
     new_reward_model,
     reward_folder,
@@ -17,13 +20,16 @@ from helpers.reward import (
     train_reward_model,
 )
 
+FILES = {"adapter_config.json", "adapter_model.safetensors", "head.safetensors", "figures.json"}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pairs", type=int, default=2400, help="training pairs (default: 2400)")
-    parser.add_argument("--out", type=Path, help="folder to write (default: where the course looks for it)")
+    parser.add_argument("--out", type=Path, help="folder to write (default: the cache; needed for the default model)")
 
 
 def run(args: argparse.Namespace) -> int:
+    folder = checked_place(args.out)
     start_lesson()
     precision = "bf16" if best_precision()[0] == "bf16" else "fp32"  # a T4's fp16 would need loss scaling
     reward = new_reward_model(precision)
@@ -41,6 +47,33 @@ def run(args: argparse.Namespace) -> int:
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "date": datetime.date.today().isoformat(),
     }
-    save_reward_model(reward, args.out or reward_folder(), {**run_figures, **figures})
-    print(f"Saved to {args.out or reward_folder()} after {seconds:.0f} s of training.")
+    save_reward_model(reward, folder, {**run_figures, **figures})
+    print(f"Saved to {folder} after {seconds:.0f} s of training.")
     return 0
+
+
+def checked_place(out: Path | None) -> Path:
+    """The folder to write: `out`, or where the course looks for the model's reward adapter. Asked before training.
+
+    Raises:
+        CourseError: it would replace the shipped adapter unasked, replace anything but a reward adapter, or cannot be
+            written.
+    """
+    if out is None and reward_folder() == SHIPPED:
+        raise CourseError(
+            "The reward adapter of the default model is shipped already, and nothing needs to be trained. To train "
+            "another, name a folder: python -m helpers reward --out FOLDER"
+        )
+    folder = (out or reward_folder()).absolute()
+    try:
+        names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+        if names and ("figures.json" not in names or names - FILES):
+            raise CourseError(
+                f"{folder} would be replaced, and holds {min(names - FILES or names)}, which is no reward adapter. Name "
+                "a new folder with --out, or an earlier reward adapter's."
+            )
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryDirectory(dir=folder.parent).cleanup()
+    except OSError as error:
+        raise CourseError(f"{folder} cannot be written ({error.strerror}). Name another folder with --out.") from error
+    return folder
