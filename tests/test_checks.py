@@ -15,7 +15,17 @@ CHECKS = Path(__file__).parents[1] / "helpers" / "checks"
 WRONG = sorted(BANK.glob("*/wrong_*.py"))
 RIGHT = sorted(BANK.glob("*/right_*.py"))
 SEEDS = (0, 1, 2**62)
-MISSHAPEN = ("shape", "result_transposed", "one_too_many", "not_a_tensor", "not_a_pair")
+MISSHAPEN = (
+    "shape",
+    "result_transposed",
+    "one_too_many",
+    "not_a_tensor",
+    "not_a_pair",
+    "in_a_tuple",
+    "gather_forgotten",
+    "squeeze_forgotten",
+    "summed",
+)
 
 
 def answer_in(path: Path):
@@ -98,7 +108,7 @@ def test_check_says_got_due_and_cause_of_a_wrong_answer():
         check("2.1", answer_in(BANK / "2.1" / "wrong_sign.py"))
     assert [
         part in str(stopped.value)
-        for part in ("got  (12, 12) float32, row ", "due  (12, 12) float32, row ", "wrong sign")
+        for part in ("got  (13, 13) float32, row ", "due  (13, 13) float32, row ", "wrong sign")
     ] == [True] * 3
 
 

@@ -11,7 +11,10 @@ INT8_LINEAR_OUTPUTS = {"output": Tensor, "kind": str, "inputs_changed": bool}
 
 
 def int8_linear_inputs(seed: int) -> dict:
-    """A batch and a weight whose rows differ in size by a factor of 100, so that one scale for all shows."""
+    """A batch and a weight whose rows differ in size by a factor of 100, so that one scale for all shows.
+
+    In the first row of each the largest value is negative, so that a scale without abs() shows.
+    """
     generator = torch.Generator().manual_seed(seed)
     return {"x": _rows(5, 32, generator), "weight": _rows(7, 32, generator)}
 
@@ -32,6 +35,7 @@ def _rows(rows: int, width: int, generator: torch.Generator) -> Tensor:
     steps += 0.8 * torch.rand(rows, width, generator=generator, dtype=torch.float64) - 0.4
     largest = torch.randint(width, (rows,), generator=generator)
     signs = 2.0 * torch.randint(2, (rows,), generator=generator, dtype=torch.float64) - 1
+    signs[0] = -1
     steps[torch.arange(rows), largest] = 127 * signs
     sizes = torch.logspace(-1, 1, rows, dtype=torch.float64)[torch.randperm(rows, generator=generator)]
     return (steps / 127 * sizes[:, None]).float()

@@ -23,6 +23,8 @@ class Verdict:
 
 COMMON_HINTS = {
     "not_a_tensor": "Your function returned {kind}; an ordinary tensor of shape {due_shape} is due.",
+    "in_a_tuple": "Your function returned a {kind}; a tensor of shape {due_shape} is due. A comma at the end of a line "
+    "wraps what stands before it, as in `return result,`.",
     "not_a_number": "Your result holds values that are no numbers (nan) or are infinite: a division by 0, or the "
     "logarithm of what is not above 0.",
     "result_transposed": "Your result lies on its side: {got_shape} for {due_shape}. Its first dimension belongs to "
@@ -30,33 +32,44 @@ COMMON_HINTS = {
     "shape": "Your result has shape {got_shape}; it should be {due_shape}.",
     "inputs_changed": "An input is not what it was before the call. An operation that ends in _ (or +=, or x[…] =) "
     "writes into the caller's tensor: work on a new one.",
-    "dtype": "The values are right, but they come as {got_dtype} and the inputs were {due_dtype}. "
-    "A layer returns what it was given: convert the result.",
-    "unknown": "None of the usual slips gives this. Where it differs most you have {got:.4g}, due is {due:.4g}: "
-    "follow that one element by hand.",
+    "dtype": "Your result comes as {got_dtype}; due is {due_dtype}, as the inputs and weights are. Whatever you "
+    "convert on the way, the result should come back in the dtype that came in.",
+    "unknown": "None of the usual slips gives this. It differs most at {where} (row and column, counted from 0): you "
+    "have {got:.4g}, due is {due:.4g}. Follow that one element by hand.",
 }
 
 
 def agree(got: Tensor, due: Tensor, tolerance: float = 1e-4) -> bool:
-    """Whether shapes are equal and values too, up to `tolerance` of the largest value of each row."""
+    """Whether shapes are equal and values too, up to `tolerance` of the largest value of each row.
+
+    Where `got` is in float16 or bfloat16, up to what those can hold: the dtype is a fault by itself.
+    """
     if got.shape != due.shape:
         return False
+    if got.is_floating_point():
+        tolerance = max(tolerance, 4 * torch.finfo(got.dtype).eps)
     allowed = tolerance * due.double().abs().amax(dim=-1, keepdim=True)
     return bool(((got.double() - due.double()).abs() <= allowed).all())  # NaN is never <=
 
 
 def cause_of(got: Tensor, causes: Causes) -> str:
-    """The first known mistake that gives just this result, or 'unknown'; 'not_a_number' where it is not finite."""
+    """The first known mistake that gives just this result; else its dtype; else 'not_a_number' or 'unknown'."""
     if not got.isfinite().all():
-        return "not_a_number"
-    return next((name for name, wrong in causes if agree(got, wrong)), "unknown")
+        return "dtype" if got.dtype == torch.float16 else "not_a_number"  # float16 ends at 65504
+    otherwise = "unknown" if got.dtype == torch.float32 else "dtype"
+    return next((name for name, wrong in causes if agree(got, wrong)), otherwise)
+
+
+def hint_of_kind(kind: str) -> str:
+    """The name of the hint for a value that is no tensor; `kind` says what it is."""
+    return "in_a_tuple" if kind in ("tuple", "list") else "not_a_tensor"
 
 
 def tensor_verdict(outputs: dict, due: Tensor, causes: Causes, hints: Mapping[str, str]) -> Verdict:
     """The verdict on an answer that returns one tensor, in the dtype of its inputs (float32)."""
     got = outputs["output"]
     if outputs["kind"] != "Tensor":
-        return failed("not_a_tensor", outputs["kind"], due, hints)
+        return failed(hint_of_kind(outputs["kind"]), outputs["kind"], due, hints)
     if got.shape != due.shape:
         return failed("result_transposed" if got.shape == due.mT.shape else "shape", got, due, hints)
     if outputs["inputs_changed"]:
@@ -84,6 +97,7 @@ def failed(name: str, got: Tensor | str, due: Tensor, hints: Mapping[str, str]) 
         due_shape=tuple(due.shape),
         got_dtype=str(got.dtype),
         due_dtype="torch.float32",
+        where=_index(place, due.shape) if got.shape == due.shape else "",
     )
     return Verdict(False, described(got, row), described(due.float(), row), text, name)
 
@@ -104,3 +118,8 @@ def _largest_difference(got: Tensor, due: Tensor) -> tuple[int, int]:
     size = due.double().abs().amax(dim=-1, keepdim=True)
     place = int(((got.double() - due.double()).abs() / size).nan_to_num(posinf=math.inf, nan=math.inf).argmax())
     return place // due.shape[-1], place
+
+
+def _index(place: int, shape: torch.Size) -> str:
+    """Where the value is that is number `place` of all: "[2, 5]"."""
+    return str([int(i) for i in torch.unravel_index(torch.tensor(place), shape)])
