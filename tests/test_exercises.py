@@ -12,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from helpers.checks.check import MissingAnswer
 from helpers.checks.registry import EXERCISES
 from helpers.course import exercises, notebook
+from helpers.download import CourseError
 
 ROOT = Path(__file__).parents[1]
 SOLUTIONS = sorted((ROOT / "solutions").glob("*.ipynb"))
@@ -27,7 +28,12 @@ def written(tmp_path: Path, *notebooks: nbformat.NotebookNode) -> int:
     (tmp_path / "solutions").mkdir()
     for number, made in enumerate(notebooks):
         notebook.write(made, tmp_path / "solutions" / f"{number}.ipynb")
-    return exercises.run(argparse.Namespace(solutions=tmp_path / "solutions", out=tmp_path / "exercises"))
+    return again(tmp_path)
+
+
+def again(tmp_path: Path, **given) -> int:
+    folders = {"solutions": tmp_path / "solutions", "out": tmp_path / "exercises"}
+    return exercises.run(argparse.Namespace(**{**folders, "force": False, **given}))
 
 
 def named(path: Path) -> str:
@@ -35,7 +41,7 @@ def named(path: Path) -> str:
 
 
 def test_exercises_are_byte_for_byte_what_the_solutions_give(tmp_path):
-    exercises.run(argparse.Namespace(solutions=ROOT / "solutions", out=tmp_path))
+    again(tmp_path, solutions=ROOT / "solutions", out=tmp_path)
     given = {path.name: path.read_bytes() for path in (ROOT / "exercises").glob("*.ipynb")}
     assert given == {path.name: path.read_bytes() for path in tmp_path.glob("*.ipynb")} != {}
 
@@ -106,3 +112,54 @@ def test_exercises_refuse_a_grade_id_that_is_taken_in_another_notebook(tmp_path,
 def test_exercises_write_nothing_when_one_solution_is_refused(tmp_path):
     assert written(tmp_path, solution(ANSWER), solution("def f():\n    ### BEGIN SOLUTION")) == 1
     assert not (tmp_path / "exercises").exists()
+
+
+def filled_in(path: Path, source: str = "def merged_weight():\n    return 2") -> bytes:
+    """Write a learner's answer into an exercise."""
+    made = notebook.read(path)
+    made.cells[0].source = source
+    notebook.write(made, path)
+    return path.read_bytes()
+
+
+def test_exercises_without_a_solution_are_refused_and_nothing_is_deleted(tmp_path):
+    written(tmp_path, solution(ANSWER))
+    (tmp_path / "empty").mkdir()
+    for folder in ("nowhere", "empty"):
+        with pytest.raises(CourseError, match=rf"no solution in .*{folder}, so nothing was changed"):
+            again(tmp_path, solutions=tmp_path / folder)
+    assert (tmp_path / "exercises" / "0.ipynb").exists()
+
+
+def test_exercises_remove_what_lost_its_solution_and_keep_what_somebody_else_wrote(tmp_path, capsys):
+    written(tmp_path, solution(ANSWER), solution(ANSWER, grade_id="exercise-1-1"))
+    notebook.write(new_notebook(cells=[new_code_cell("1")]), tmp_path / "exercises" / "notes.ipynb")
+    (tmp_path / "solutions" / "1.ipynb").unlink()
+    assert again(tmp_path) == 0
+    assert sorted(path.name for path in (tmp_path / "exercises").iterdir()) == ["0.ipynb", "notes.ipynb"]
+    assert "notes.ipynb: it has no solution, but somebody" in capsys.readouterr().out
+
+
+def test_exercises_do_not_write_over_an_answer_unless_forced(tmp_path):
+    written(tmp_path, solution(ANSWER), solution(ANSWER, grade_id="exercise-1-1"))
+    mine = tmp_path / "exercises" / "1.ipynb"
+    before = filled_in(mine)
+    with pytest.raises(CourseError, match=r"worked on .*1\.ipynb, so nothing was written.*--force"):
+        again(tmp_path)
+    assert mine.read_bytes() == before
+    assert again(tmp_path, force=True) == 0 and mine.read_bytes() != before
+
+
+def test_exercises_are_written_anew_when_the_solution_changed_and_nobody_worked_on_them(tmp_path):
+    written(tmp_path, solution(ANSWER))
+    notebook.write(solution(f"# new\n{ANSWER}"), tmp_path / "solutions" / "0.ipynb")
+    assert again(tmp_path) == 0
+    assert notebook.read(tmp_path / "exercises" / "0.ipynb").cells[0].source.startswith("# new")
+
+
+@pytest.mark.parametrize("out", ["file", "missing/below", "file/below"])
+def test_exercises_refuse_an_out_that_is_no_folder(tmp_path, out):
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(CourseError, match=r"--out .* cannot be written \("):
+        again(tmp_path, solutions=ROOT / "solutions", out=tmp_path / out)
+    assert (tmp_path / "file").read_text() == "a file"

@@ -5,16 +5,21 @@ import copy
 import sys
 from pathlib import Path
 
+import nbformat
 from nbformat import NotebookNode
 
 from helpers.checks.registry import EXERCISES
 from helpers.course import notebook as notebooks
 from helpers.course.notebook import BEGIN, END, grade_id
+from helpers.download import CourseError
+
+TO_DO = 'raise NotImplementedError("Exercise {}: write your lines here")'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--solutions", type=Path, default=Path("solutions"), metavar="FOLDER")
     parser.add_argument("--out", type=Path, default=Path("exercises"), metavar="FOLDER")
+    parser.add_argument("--force", action="store_true", help="write over exercises that somebody has worked on, too")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,15 +30,53 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         print(f"{error} Nothing was written.", file=sys.stderr)
         return 1
-    args.out.mkdir(exist_ok=True)
-    for old in args.out.glob("*.ipynb"):
-        if old.name not in written:
+    if not written:
+        raise CourseError(
+            f"There is no solution in {args.solutions}, so nothing was changed. Name one with --solutions."
+        )
+    try:
+        _refuse_work(written, args)
+        args.out.mkdir(exist_ok=True)
+        _write(written, args.out)
+    except OSError as error:
+        message = f"--out {args.out} cannot be written ({error.strerror}). Name a folder in one that exists."
+        raise CourseError(message) from error
+    return 0
+
+
+def _write(written: dict[str, NotebookNode], out: Path) -> None:
+    for old in sorted(out.glob("*.ipynb")):
+        if old.name not in written and _is_as_handed_out(old):
             old.unlink()
             print(f"removed {old}: it has no solution")
+        elif old.name not in written:
+            print(f"kept {old}: it has no solution, but somebody has worked on it")
     for name, exercise in written.items():
-        notebooks.write(exercise, args.out / name)
-        print(f"wrote {args.out / name}")
-    return 0
+        notebooks.write(exercise, out / name)
+        print(f"wrote {out / name}")
+
+
+def _refuse_work(written: dict[str, NotebookNode], args: argparse.Namespace) -> None:
+    """Refuse to write over an answer: a learner's copy lies where this command writes."""
+    for name, exercise in written.items():
+        old = args.out / name
+        if args.force or not old.exists() or _is_as_handed_out(old):
+            continue
+        if old.read_bytes() != (nbformat.writes(exercise, version=4) + "\n").encode():
+            raise CourseError(
+                f"Somebody has worked on {old}, so nothing was written. Move it away, or write over it with --force."
+            )
+
+
+def _is_as_handed_out(path: Path) -> bool:
+    """Whether a notebook is one that this command wrote: each answer still to be written, and nothing executed."""
+    try:
+        codes = [cell for cell in notebooks.read(path).cells if cell.cell_type == "code"]
+    except (ValueError, nbformat.ValidationError):
+        return False
+    answers = [cell.source for cell in codes if cell.metadata.get("nbgrader", {}).get("solution")]
+    is_unanswered = all(TO_DO.partition("{}")[0] in source for source in answers)
+    return bool(answers) and is_unanswered and not any(cell.execution_count or cell.outputs for cell in codes)
 
 
 def exercise_notebook(path: Path) -> NotebookNode:
@@ -71,7 +114,7 @@ def without_solution(source: str, exercise_id: str) -> str:
             inside = mark == BEGIN
             if inside:
                 indent = line[: len(line) - len(line.lstrip())]
-                kept.append(f'{indent}raise NotImplementedError("Exercise {exercise_id}: write your lines here")')
+                kept.append(indent + TO_DO.format(exercise_id))
         elif not inside:
             kept.append(line)
     if inside:
