@@ -69,7 +69,7 @@ def checked_place(out: Path | None) -> Path:
         names = {path.name for path in folder.iterdir()} if folder.exists() else set()
         if names and ("figures.json" not in names or names - FILES):
             raise CourseError(
-                f"{folder} would be replaced, and holds {min(names - FILES or names)}, which is no reward adapter. Name "
+                f"{folder} would be replaced, and holds {min(names - FILES or names)}, no reward adapter. Name "
                 "a new folder with --out, or an earlier reward adapter's."
             )
         folder.parent.mkdir(parents=True, exist_ok=True)
