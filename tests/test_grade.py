@@ -29,7 +29,7 @@ safetensors.torch.save_file({"output": torch.zeros(12, 12)}, "outputs.safetensor
 json.dump({"passed": True, "points": 9}, open("outputs.json", "w"))
 os._exit(0)
 """,
-    "knows_no_verdict": "import sys\nassert not [name for name, module in sys.modules.items() if 'verdict' in name and module]\n" + RIGHT,
+    "knows_no_verdict": "import sys\nassert not [n for n, m in sys.modules.items() if 'verdict' in n and m]\n" + RIGHT,
 }
 
 
