@@ -1,8 +1,8 @@
 """The memory bill of an RLHF run, predicted line by line from a model's configuration; everything in bytes.
 
-For models of the Llama family without biases (SmolLM2, Llama, Mistral, Qwen3 …) under PyTorch's
-`scaled_dot_product_attention`, with all sequences of one length. `helpers.memory` counts the same lines on a live
-model.
+For models of the architectures Llama and Mistral without biases (SmolLM2, Llama, Mistral …) under PyTorch's
+`scaled_dot_product_attention`, with all sequences of one length; what has other layers is refused. `helpers.memory`
+counts the same lines on a live model.
 """
 
 from collections.abc import Iterable
@@ -21,6 +21,7 @@ LINES = (
     "rollout buffers",
 )
 BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "8bit": 1}
+ARCHITECTURES = ("llama", "mistral")
 LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -62,7 +63,12 @@ class Run:
 
 
 def linear_shapes(config: Any) -> dict[str, tuple[int, int]]:
-    """(outputs, inputs) of each linear layer of one transformer block."""
+    """(outputs, inputs) of each linear layer of one transformer block.
+
+    Raises:
+        ValueError: the model has weights, or keeps tensors, that no line of the bill knows.
+    """
+    _refuse_other_architectures(config)
     width, inner = config.hidden_size, config.intermediate_size
     queries = config.num_attention_heads * config.head_dim
     keys = config.num_key_value_heads * config.head_dim
@@ -165,6 +171,18 @@ def predicted_bill(config: Any, run: Run) -> dict[str, int]:
         "KV cache": kv_cache_bytes(config, run),
         "rollout buffers": rollout_bytes(run),
     }
+
+
+def _refuse_other_architectures(config: Any) -> None:
+    if config.model_type not in ARCHITECTURES:
+        raise ValueError(
+            f"model_type={config.model_type!r} is not predicted, only {' and '.join(ARCHITECTURES)}: others have "
+            "biases (Qwen2), norms of queries and keys (Qwen3) or other layers."
+        )
+    wanted = {"attention_bias": False, "mlp_bias": False, "attention_dropout": 0, "hidden_act": "silu"}
+    for setting, value in wanted.items():
+        if (found := getattr(config, setting, value)) != value:
+            raise ValueError(f"{setting}={found!r} is not predicted, only {setting}={value!r}.")
 
 
 def _kept_by_layer(config: Any, run: Run, gradient_enters: bool) -> dict[str, int]:

@@ -4,12 +4,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import in_8bit, tiny_llama
+from conftest import SIZES, in_8bit, tiny_llama
 from peft import LoraConfig, get_peft_model
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from transformers import LlamaForSequenceClassification
+from transformers import (
+    LlamaConfig,
+    LlamaForSequenceClassification,
+    MistralConfig,
+    MistralForCausalLM,
+    Qwen2Config,
+    Qwen3Config,
+)
 
 from helpers import bill, memory
 from helpers.bill import LINEARS, MIB, Run
@@ -259,3 +266,31 @@ def test_peak_of_a_fresh_process_is_not_that_of_its_parent(peaks):
 def test_peak_of_a_fresh_process_says_why_its_code_failed():
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         memory.peak_bytes_of_fresh_process("1 / 0")
+
+
+@pytest.mark.parametrize(
+    ("config", "fault"),
+    [
+        (LlamaConfig(attention_bias=True), "attention_bias=True"),
+        (LlamaConfig(mlp_bias=True), "mlp_bias=True"),
+        (LlamaConfig(attention_dropout=0.1), "attention_dropout=0.1"),
+        (LlamaConfig(hidden_act="gelu"), "hidden_act='gelu'"),
+        (Qwen2Config(), "model_type='qwen2'"),
+        (Qwen3Config(), "model_type='qwen3'"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_bill_refuses_a_model_that_it_would_predict_wrongly_and_names_the_setting(config, fault):
+    for predict in (bill.predicted_bill, bill.activation_bytes):
+        with pytest.raises(ValueError, match=f"{fault} is not predicted"):
+            predict(config, Run())
+
+
+@pytest.mark.parametrize("run", [Run(**SMALL), Run(adapter_rank=4, **SMALL)], ids=["full", "adapters"])
+def test_bill_of_a_mistral_is_what_it_holds(run):
+    model = MistralForCausalLM(MistralConfig(**SIZES)).train()
+    if run.adapter_rank:
+        model = get_peft_model(model, LoraConfig(r=4, target_modules=list(run.adapter_targets)))
+    else:
+        assert bill.weight_bytes(model.config, "fp32") == memory.counted_weight_bytes(model)
+    assert kept_by_forward(model, run)[0] == predicted(model, run)
