@@ -1,11 +1,12 @@
 """What the doctor says of each thing it looks at, and its exit code."""
 
 import argparse
+import json
 
 import pytest
 
 from helpers import model
-from helpers.course import doctor
+from helpers.course import doctor, measured
 from helpers.course.doctor import Finding, package_finding, pins, python_finding, ratings_finding
 
 RANGE = ">=5.0,<5.25"
@@ -67,6 +68,11 @@ def test_doctor_fails_a_model_file_that_was_changed(tmp_path, monkeypatch):
 def test_doctor_names_the_precision_of_lessons_and_why():
     precision, reason = model.best_precision()
     assert f"lessons run in {precision}, because {reason}" in doctor.device_finding().text
+
+
+def test_doctor_wants_the_memory_of_the_hungriest_lesson():
+    peaks = [figures["peak_gib"] for figures in json.loads(measured.RECORD.read_text()).values()]
+    assert max(peaks) * 2**30 <= doctor.MEMORY_GB * 1e9
 
 
 @pytest.mark.parametrize(("oks", "code"), [([True, True], 0), ([True, False], 1)])

@@ -15,7 +15,7 @@ from helpers.download import CourseError, cache_folder, damage_of, damage_of_fol
 DISTRIBUTION = "rlhf-on-a-budget"
 REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
 PYTHONS = ((3, 11), (3, 13))
-MEMORY_GB = 4  # lesson 3 peaks at 2.3 to 3.5 GB
+MEMORY_GB = 6  # lesson 0 peaks at 5.0 GiB, which is 5.4 GB
 DISK_GB = 1  # model in two forms, ratings, and one training run
 INSTALL = "run `pip install -r requirements.txt` (or make lab)"
 FETCH = "run `python -m helpers fetch` (or make lab)"
