@@ -22,6 +22,7 @@ MISSHAPEN = (
     "not_a_tensor",
     "not_a_pair",
     "in_a_tuple",
+    "pair_in_a_tuple",
     "gather_forgotten",
     "squeeze_forgotten",
     "summed",
@@ -110,6 +111,16 @@ def test_check_says_got_due_and_cause_of_a_wrong_answer():
         part in str(stopped.value)
         for part in ("got  (13, 13) float32, row ", "due  (13, 13) float32, row ", "wrong sign")
     ] == [True] * 3
+
+
+def test_check_names_the_element_that_differs_most_by_its_row_and_column():
+    def one_element_off(weight, lora_A, lora_B, lora_alpha, r):
+        merged = weight + lora_alpha / r * (lora_B @ lora_A)
+        merged[2, 5] += 1
+        return merged
+
+    with pytest.raises(WrongAnswer, match=r"differs most at \[2, 5\] \(row and column, counted from 0\)"):
+        check("2.1", one_element_off)
 
 
 def test_check_of_an_unanswered_exercise_names_the_function_to_write():

@@ -1,7 +1,8 @@
 """Inputs and calls of lesson 3: PPO with a shared reference."""
 
+import contextlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -16,8 +17,10 @@ POLICY_AND_REFERENCE_LOGPROBS_OUTPUTS = {
     "policy_varies": bool,  # another result when called again: dropout
     "reference": Tensor,
     "reference_kind": str,
-    "adapter_on": bool,  # these four: of the model, afterwards
+    "rows_read": int,  # by the model that was given: two passes over the batch, unless a copy read them
+    "adapter_on": bool,  # these five: of the model, afterwards
     "mode_changed": bool,
+    "dropout_changed": bool,
     "trainable_changed": bool,
     "weights_changed": bool,
 }
@@ -60,27 +63,30 @@ def policy_and_reference_logprobs_inputs(seed: int) -> dict:
 
 def call_policy_and_reference_logprobs(answer: Callable, inputs: dict) -> dict:
     model = policy_model(inputs)
-    trainable, weights = _trainable(model), _weights(model)
+    trainable, weights, dropouts = _trainable(model), _weights(model), _dropouts(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        value = answer(model, inputs["tokens"].clone())
+        with _counted_rows(model) as rows_read:
+            value = answer(model, inputs["tokens"].clone())
         policy, reference = value if _is_pair(value) else (None, None)
         left = {
             "adapter_on": _adapter_on(model),
             "mode_changed": not all(module.training for module in model.modules()),
+            "dropout_changed": _dropouts(model) != dropouts,
             "trainable_changed": _trainable(model) != trainable,
             "weights_changed": _weights_changed(model, weights),
         }
         torch.manual_seed(1)
         again = answer(model, inputs["tokens"].clone())
     return {
-        "kind": "pair" if _is_pair(value) else type(value).__name__,
+        "kind": "pair" if _is_pair(value) else _kind_of_no_pair(value),
         "policy": plain_tensor(policy),
         "policy_kind": kind(policy),
         "policy_has_gradient": bool(getattr(policy, "requires_grad", False)),
         "policy_varies": _is_pair(again) and not torch.equal(plain_tensor(policy), plain_tensor(again[0])),
         "reference": plain_tensor(reference),
         "reference_kind": kind(reference),
+        "rows_read": sum(rows_read),
         **left,
     }
 
@@ -114,6 +120,26 @@ def _is_pair(value: object) -> bool:
     return type(value) in (tuple, list) and len(value) == 2
 
 
+def _kind_of_no_pair(value: object) -> str:
+    return f"a {type(value).__name__} of {len(value)}" if type(value) in (tuple, list) else type(value).__name__
+
+
+@contextlib.contextmanager
+def _counted_rows(model) -> Iterator[list[int]]:
+    """How many sentences each pass through this very model reads; a copy of it takes the hook along, and is not it."""
+    output_layer, rows = model.get_output_embeddings(), []
+
+    def count(layer, given: tuple, logits: Tensor) -> None:
+        if layer is output_layer:
+            rows.append(len(logits))
+
+    hook = output_layer.register_forward_hook(count)
+    try:
+        yield rows
+    finally:
+        hook.remove()
+
+
 def _adapter_on(model) -> bool:
     from peft.tuners.tuners_utils import BaseTunerLayer
 
@@ -123,6 +149,10 @@ def _adapter_on(model) -> bool:
 
 def _trainable(model) -> list[str]:
     return [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+
+
+def _dropouts(model) -> dict[str, float]:
+    return {name: module.p for name, module in model.named_modules() if isinstance(module, torch.nn.Dropout)}
 
 
 def _weights(model) -> dict[str, Tensor]:

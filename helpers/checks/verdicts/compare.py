@@ -23,8 +23,8 @@ class Verdict:
 
 COMMON_HINTS = {
     "not_a_tensor": "Your function returned {kind}; an ordinary tensor of shape {due_shape} is due.",
-    "in_a_tuple": "Your function returned a {kind}; a tensor of shape {due_shape} is due. A comma at the end of a line "
-    "wraps what stands before it, as in `return result,`.",
+    "in_a_tuple": "You have a {kind} where a tensor of shape {due_shape} is due. A comma at the end of a line wraps "
+    "what stands before it, as in `result = 1,` or `return result,`.",
     "not_a_number": "Your result holds values that are no numbers (nan) or are infinite: a division by 0, or the "
     "logarithm of what is not above 0.",
     "result_transposed": "Your result lies on its side: {got_shape} for {due_shape}. Its first dimension belongs to "
@@ -89,6 +89,7 @@ def failed(name: str, got: Tensor | str, due: Tensor, hints: Mapping[str, str]) 
         kind = "nothing (None)" if got == "NoneType" else got
         return Verdict(False, got, described(due.float()), hint.format(kind=kind, due_shape=tuple(due.shape)), name)
     row, place = _largest_difference(got, due)
+    column = place % due.shape[-1]
     text = hint.format(
         kind="Tensor",
         got=got.flatten()[place].item() if got.numel() else math.nan,
@@ -99,16 +100,18 @@ def failed(name: str, got: Tensor | str, due: Tensor, hints: Mapping[str, str]) 
         due_dtype="torch.float32",
         where=_index(place, due.shape) if got.shape == due.shape else "",
     )
-    return Verdict(False, described(got, row), described(due.float(), row), text, name)
+    return Verdict(False, described(got, row, column), described(due.float(), row, column), text, name)
 
 
-def described(tensor: Tensor, row: int = 0) -> str:
-    """Shape, dtype and the first values of one row, short enough for one line."""
+def described(tensor: Tensor, row: int = 0, column: int = 0) -> str:
+    """Shape, dtype and four values of one row, the first ones or those around a column: short enough for one line."""
     rows = tensor.reshape(-1, tensor.shape[-1]) if tensor.dim() and tensor.numel() else tensor.reshape(1, -1)
     row = min(row, len(rows) - 1)
-    values = ", ".join(f"{value:.4g}" for value in rows[row, :4].tolist())
+    start = max(min(column - 1, rows.shape[1] - 4), 0) if column > 3 else 0
+    values = ", ".join(f"{value:.4g}" for value in rows[row, start : start + 4].tolist())
     dtype = str(tensor.dtype).removeprefix("torch.")
-    return f"{tuple(tensor.shape)} {dtype}, row {row}: {values}{' …' if rows.shape[1] > 4 else ''}"
+    before, after = "… " if start else "", " …" if rows.shape[1] > start + 4 else ""
+    return f"{tuple(tensor.shape)} {dtype}, row {row}: {before}{values}{after}"
 
 
 def _largest_difference(got: Tensor, due: Tensor) -> tuple[int, int]:

@@ -1,27 +1,39 @@
 """Verdicts of lesson 3: PPO with a shared reference."""
 
+import math
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from helpers.checks.calls.lesson_3 import tiny_llama
-from helpers.checks.verdicts.compare import Causes, Verdict, agree, cause_of, described, failed
+from helpers.checks.verdicts.compare import Causes, Verdict, agree, cause_of, described, failed, hint_of_kind
 
 _HINTS = {
     "not_a_pair": "Your function returned {kind}; it should return two tensors: `return policy, reference`.",
+    "pair_in_a_tuple": "Your function returned {kind}: a comma at the end of a line wraps what stands before it. "
+    "`return policy, reference`, with nothing after it.",
+    "squeeze_forgotten": "Your result has shape {got_shape}. gather keeps the dimension it picks from, now of size 1: "
+    ".squeeze(-1) takes it away, and {due_shape} is left.",
+    "gather_forgotten": "Your result has shape {got_shape}: a number for every token of the vocabulary at each "
+    "position. Only the token that really follows counts: gather picks it out, {due_shape}.",
+    "summed": "Your result has shape {got_shape}: the tokens of a sentence are summed or averaged. PPO compares policy "
+    "and reference token by token, so {due_shape}.",
     "one_too_many": "You return {got_shape}, one column more than {due_shape}: the logits at the last position are "
     "about a token that is not there, and the first token has nothing before it that could predict it.",
     "adapters_left_off": "The model you were given has its adapter off (or merged, or gone) afterwards: the next PPO "
     "step would train nothing. `with model.disable_adapter():` switches it on again when the block ends.",
     "mode_changed": "The model came in training mode and is in another now. Remember `model.training` first, "
     "and put it back last: model.train(was_training).",
+    "dropout_changed": "The model came with dropout and leaves with another, so the training steps that follow run "
+    "without what LoRA was set to. Remember each p before you set it to 0, and put it back.",
     "trainable_changed": "Other parameters are trainable now than before the call. Nothing here needs "
     "`requires_grad_`: for the reference, torch.no_grad() keeps gradients out.",
     "weights_changed": "Weights of the model are not what they were. Merging and unmerging rounds them, so the "
     "reference drifts a little with each call. Switch the adapter off instead.",
     "dropout_left_on": "Called twice on the same tokens, your policy gives two answers: LoRA's dropout is still on. "
-    "PPO's first ratio would not be 1. Use model.eval() around both passes, and put the mode back.",
+    "PPO's first ratio would not be 1. Use model.eval() around both passes, or set every dropout's p to 0, and put "
+    "back what you changed.",
     "swapped": "Right numbers, wrong order: the first should be the policy (adapter on), the second the reference.",
     "adapter_still_on": "Your reference equals your policy, so the KL would be 0 for ever. The reference is the same "
     "model with its adapter off: `with model.disable_adapter():` around its pass.",
@@ -29,6 +41,10 @@ _HINTS = {
     "ever learn. Only the reference belongs in that block.",
     "token_itself": "Off by one: the logits at position t are about the token at t + 1. Pair logits[:, :-1] with "
     "tokens[:, 1:]; you asked how likely each token is after it has been read.",
+    "token_before": "Off by one, twice: the logits at position t are about the token at t + 1, and you asked them "
+    "about the one at t - 1. It is the other way round: logits[:, :-1] with tokens[:, 1:].",
+    "log2": "These are bits: you have {got:.4g}, due is {due:.4g}, and the ratio is 1 / log(2). PPO takes exp() of "
+    "differences, so it needs natural logarithms, in nats.",
     "probabilities": "These are probabilities: you have {got:.4g} where {due:.4g} is due, and exp({due:.4g}) is "
     "{got:.4g}. Keep the logarithm: a KL takes differences of logs.",
     "raw_logits": "These are logits, not log-probabilities: over the vocabulary their exponentials do not sum to 1. "
@@ -37,14 +53,19 @@ _HINTS = {
     "the last dimension: each position has a distribution of its own.",
     "wrong_sign": "Right size, wrong sign: {got:.4g} for {due:.4g}. A log-probability is never above 0; cross_entropy "
     "returns its negative.",
+    "copied": "The figures are right, but fewer than two passes went through the model you were given, so a copy of it "
+    "did the rest. The copy is the memory that a shared reference saves: use this one model for both.",
     "policy_has_no_gradient": "The policy's log-probabilities carry no gradient, so PPO could not train it. Only the "
     "reference's pass belongs under torch.no_grad().",
 }
 
 _SEEN = {  # where the figures are right, what was seen instead and what is due
     "not_a_pair": ("not two results", "policy and reference"),
+    "pair_in_a_tuple": ("not two results", "policy and reference"),
     "adapters_left_off": ("a model without its adapter afterwards", "its adapter on, as it came"),
     "mode_changed": ("a model in another mode afterwards", "training mode, as it came"),
+    "dropout_changed": ("other dropout afterwards", "every p as it came"),
+    "copied": ("a second model", "two passes through the one that was given"),
     "trainable_changed": ("other trainable parameters afterwards", "the adapter's alone, as it came"),
     "weights_changed": ("other weights afterwards", "not one bit changed"),
     "dropout_left_on": ("two results for the same tokens", "one"),
@@ -59,24 +80,28 @@ def policy_and_reference_logprobs_verdict(inputs: dict, outputs: dict) -> Verdic
     name, part = _fault(inputs["tokens"], outputs, due, logits)
     if not name:
         return Verdict(True, _both(outputs), _both(due))
-    got = outputs[part]
-    if name in ("not_a_pair", "not_a_tensor"):
-        got = outputs["kind" if name == "not_a_pair" else f"{part}_kind"]
-    verdict = failed(name, got, due[part], _HINTS)
+    verdict = failed(name, _shown(name, outputs, part), due[part], _HINTS)
     if name in _SEEN:
         return replace(verdict, got=_SEEN[name][0], due=_SEEN[name][1])
     return replace(verdict, got=f"{part} {verdict.got}", due=f"{part} {verdict.due}")
 
 
+def _shown(name: str, outputs: dict, part: str) -> Tensor | str:
+    """What a verdict shows as got: the result, or what was returned where it is none."""
+    if name in ("not_a_pair", "pair_in_a_tuple"):
+        return outputs["kind"]
+    return outputs[f"{part}_kind"] if outputs[f"{part}_kind"] != "Tensor" else outputs[part]
+
+
 def _fault(tokens: Tensor, outputs: dict, due: dict, logits: dict) -> tuple[str, str]:
     """The name of what is wrong, '' for nothing, and which of the two results shows it."""
     if outputs["kind"] != "pair":
-        return "not_a_pair", "policy"
+        return ("pair_in_a_tuple" if outputs["kind"] in ("a tuple of 1", "a list of 1") else "not_a_pair"), "policy"
     for part in due:
         if outputs[f"{part}_kind"] != "Tensor":
-            return "not_a_tensor", part
+            return hint_of_kind(outputs[f"{part}_kind"]), part
         if outputs[part].shape != due[part].shape:
-            return "one_too_many" if outputs[part].shape == tokens.shape else "shape", part
+            return _fault_of_shape(outputs[part].shape, due[part].shape, tokens.shape), part
     if state := _fault_of_model(outputs):
         return state, "policy"
     if agree(outputs["policy"], due["reference"]) and agree(outputs["reference"], due["policy"]):
@@ -86,13 +111,31 @@ def _fault(tokens: Tensor, outputs: dict, due: dict, logits: dict) -> tuple[str,
             if agree(outputs[part], due[other]):
                 return {"policy": "adapter_off_in_both", "reference": "adapter_still_on"}[part], part
             return cause_of(outputs[part], _causes(logits[part], due[part], tokens)), part
+    return _fault_of_right_figures(tokens, outputs)
+
+
+def _fault_of_right_figures(tokens: Tensor, outputs: dict) -> tuple[str, str]:
+    for part in ("policy", "reference"):
+        if outputs[part].dtype != torch.float32:
+            return "dtype", part
+    if outputs["rows_read"] < 2 * len(tokens):
+        return "copied", "policy"
     return ("", "") if outputs["policy_has_gradient"] else ("policy_has_no_gradient", "policy")
+
+
+def _fault_of_shape(got: torch.Size, due: torch.Size, tokens: torch.Size) -> str:
+    if got == tokens:
+        return "one_too_many"
+    if got[:-1] in (due, tokens):
+        return "squeeze_forgotten" if got[-1] == 1 else "gather_forgotten"
+    return "summed" if got in (due[:1], ()) else "shape"
 
 
 def _fault_of_model(outputs: dict) -> str:
     faults = {
         "adapters_left_off": not outputs["adapter_on"],
         "mode_changed": outputs["mode_changed"],
+        "dropout_changed": outputs["dropout_changed"],
         "trainable_changed": outputs["trainable_changed"],
         "weights_changed": outputs["weights_changed"],
         "dropout_left_on": outputs["policy_varies"],
@@ -105,6 +148,8 @@ def _causes(logits: Tensor, due: Tensor, tokens: Tensor) -> Causes:
     return [
         ("token_itself", logprobs[:, :-1].gather(2, tokens[:, :-1, None])[..., 0]),
         ("token_itself", logprobs[:, 1:].gather(2, following)[..., 0]),
+        ("token_before", logprobs[:, 1:].gather(2, tokens[:, :-1, None])[..., 0]),
+        ("log2", due / math.log(2)),
         ("probabilities", due.exp()),
         ("raw_logits", logits[:, :-1].gather(2, following)[..., 0]),
         ("softmax_over_positions", logits.log_softmax(dim=1)[:, :-1].gather(2, following)[..., 0]),
