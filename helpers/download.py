@@ -54,9 +54,17 @@ def cache_folder() -> Path:
     Raises:
         CourseError: it cannot be made.
     """
-    folder = Path(os.environ.get("COURSE_CACHE") or Path.home() / ".cache" / "rlhf-on-a-budget").expanduser().absolute()
-    with disk_problems_explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    named = os.environ.get("COURSE_CACHE")
+    try:
+        folder = Path(named or Path.home() / ".cache" / "rlhf-on-a-budget").expanduser().absolute()
+        with disk_problems_explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:  # /proc, for one, answers that there is no such file
+        raise CourseError(_not_writable(folder, error.errno)) from error
+    except RuntimeError as error:  # of expanduser
+        raise CourseError(
+            f"{named or '~'} names no home folder that is known. Set COURSE_CACHE to a folder."
+        ) from error
     return folder
 
 
@@ -175,7 +183,7 @@ def sweep(folder: Path) -> None:
 
 @contextmanager
 def disk_problems_explained(place: Path) -> Iterator[None]:
-    """Turn "no space", "no permission" and "read-only" on the disk into one sentence that says what to do."""
+    """Turn "no space", "no permission", "read-only" and "no folder" into one sentence that says what to do."""
     try:
         yield
     except Exception as error:
@@ -183,10 +191,13 @@ def disk_problems_explained(place: Path) -> Iterator[None]:
         # Libraries written in Rust (tokenizers, safetensors) raise errors of their own, which say it only in words.
         if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
             raise CourseError(_no_space(place)) from error
-        if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-            message = f"{place} may not be written ({os.strerror(number)}). Set COURSE_CACHE to a folder that may."
-            raise CourseError(message) from error
+        if number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
+            raise CourseError(_not_writable(place, number)) from error
         raise
+
+
+def _not_writable(place: Path, number: int) -> str:
+    return f"{place} may not be written ({os.strerror(number)}). Set COURSE_CACHE to a folder that may."
 
 
 def _replace(aside: Path, target: Path, room: Path) -> None:

@@ -51,12 +51,14 @@ def model_key() -> str:
     if not named:
         return "smollm2-135m-instruct"
     identity = named
-    if Path(named).is_dir():  # a folder may be written anew under the same name
+    with _named_model_explained():
+        is_folder = Path(named).is_dir()
+    if is_folder:  # it may be written anew under the same name
         files = sorted(f for f in Path(named).iterdir() if f.suffix in {".json", ".safetensors"})
         states = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
         identity = f"{Path(named).resolve()} {states}"
     digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
-    return f"{Path(named).name.lower()}-{digest}"
+    return f"{Path(named).name.lower()[:100]}-{digest}"
 
 
 def model_folder(precision: str = "bf16") -> str:

@@ -81,6 +81,13 @@ def test_doctor_exits_with_1_if_anything_failed(oks, code, monkeypatch):
     assert doctor.run(argparse.Namespace()) == code
 
 
+def test_doctor_gives_a_place_that_cannot_be_the_cache_a_sentence_and_goes_on(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "file"))
+    failed = [finding.text for finding in doctor.findings() if "COURSE_CACHE" in finding.text]
+    assert len(failed) == 3 and all("may not be written (File exists)" in text for text in failed)  # with the disk's
+
+
 @pytest.mark.real
 def test_doctor_finds_model_and_ratings_intact_after_set_up():
     assert doctor.model_finding().ok and ratings_finding().ok

@@ -243,3 +243,11 @@ def test_damage_of_folder_names_the_file_that_changed(tmp_path):
 def test_cache_folder_is_where_course_cache_says(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "elsewhere"))
     assert cache_folder() == tmp_path / "elsewhere"
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/cache", "x" * 300, "~nobody-of-this-name/cache"])
+def test_cache_folder_that_cannot_be_made_gets_a_sentence(place, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("COURSE_CACHE", place if place[0] in "~/" else str(tmp_path / place))
+    with pytest.raises(CourseError, match=r"Set COURSE_CACHE to a folder"):
+        cache_folder()

@@ -226,3 +226,12 @@ def test_start_lesson_seeds_torch(started):
     first = torch.rand(3)
     model.start_lesson()
     assert torch.equal(torch.rand(3), first)
+
+
+def test_name_of_a_model_that_is_too_long_for_a_file_gets_a_sentence_or_a_shorter_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path))
+    monkeypatch.setenv("COURSE_MODEL", "x" * 250)
+    assert len(model.model_key()) == 113
+    monkeypatch.setenv("COURSE_MODEL", "x" * 300)
+    with pytest.raises(CourseError, match=r"COURSE_MODEL='x+' cannot be loaded"):
+        model.model_folder("8bit")

@@ -51,7 +51,7 @@ def findings() -> Iterator[Finding]:
     """Look at everything, cheap things first, one at a time, so that the reader sees it going on."""
     yield python_finding(sys.version_info[:3])
     yield from package_findings()
-    for look in (device_finding, model_finding, ratings_finding):
+    for look in (device_finding, model_finding, ratings_finding, memory_finding, disk_finding):
         try:
             yield look()
         except CourseError as error:
@@ -59,8 +59,6 @@ def findings() -> Iterator[Finding]:
         except ImportError as error:
             what = look.__name__.removesuffix("_finding")
             yield Finding(False, f"{what}: {error}", f"A package is missing or broken: {INSTALL}")
-    yield memory_finding()
-    yield disk_finding()
 
 
 def python_finding(version: tuple[int, ...]) -> Finding:
