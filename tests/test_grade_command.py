@@ -44,6 +44,7 @@ def test_grade_prints_what_it_skipped_and_why(folder, capsys):
     shown = capsys.readouterr().err
     assert "skipped (a file, not a learner's folder): loose?.ipynb\n" in shown
     assert "skipped (links are not followed): linked\n" in shown and "MACOSX" not in shown
+    assert "MACOSX" not in (folder.parent / "grades.csv").read_text()
 
 
 def test_grade_of_a_folder_without_any_exercise_says_where_it_looked(folder, capsys):
