@@ -1,6 +1,8 @@
 """The notebooks that are committed, and the command that executes and stores them."""
 
 import argparse
+import base64
+import json
 import re
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from helpers.checks.registry import EXERCISES
-from helpers.course import lessons, notebook
+from helpers.course import lessons, measured, notebook
 
 ROOT = Path(__file__).parents[1]
 SOLUTIONS = sorted((ROOT / "solutions").glob("*.ipynb"))
@@ -109,3 +111,22 @@ def test_lessons_store_outputs_and_keep_ids_but_no_failed_notebook(tmp_path, cap
     assert lessons.run(argparse.Namespace(files=[bad, good], seconds=60)) == 1
     assert "Cell 2: ZeroDivisionError" in capsys.readouterr().err and bad.read_bytes() == before
     assert [(cell.id, cell.outputs[0].text[:1]) for cell in codes(good)] == [("sum", "2")]
+
+
+def test_table_of_readme_is_the_one_of_the_measured_lessons():
+    text = measured.README.read_text(encoding="utf-8")
+    assert measured.with_table(text, json.loads(measured.RECORD.read_text())) == text
+
+
+def test_picture_of_readme_is_the_output_of_the_cell_that_makes_it():
+    (cell,) = [c for path in EXECUTED for c in codes(path) if "picture:memory_bill" in c.metadata.get("tags", [])]
+    (drawn,) = [output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
+    assert "(notebooks/images/memory_bill.png)" in measured.README.read_text(encoding="utf-8")
+    assert base64.b64decode(drawn) == (ROOT / "notebooks" / "images" / "memory_bill.png").read_bytes()
+
+
+def test_more_than_half_of_the_stored_texts_are_compared_when_the_notebooks_are_executed():
+    shown = [(cell, output) for path in EXECUTED for cell in codes(path) for output in cell.outputs]
+    texts = [c for c, o in shown if o.output_type == "stream" or set(o.get("data", {})) & {"text/plain", "text/html"}]
+    compared = [cell for cell in texts if "nbval-ignore-output" not in cell.metadata.get("tags", [])]
+    assert len(compared) > len(texts) / 2
