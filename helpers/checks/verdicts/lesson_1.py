@@ -30,6 +30,8 @@ _INT8_LINEAR_HINTS = {
     "negative, its integer falls below -127 and does not fit: abs() first, then amax.",
     "rounded_to_1": "Each value was divided by its scale and rounded at once: only -1, 0 and 1 are left. Multiply by "
     "127 before you round, or 126 of the 127 steps go unused.",
+    "scaled_twice": "127 went in twice on the way into int8: where the scale is already absmax / 127, dividing by it "
+    "gives the integers, and 127 times that does not fit into int8.",
     "never_scaled": "The values went to int8 without being divided by a scale: a small row is left with hardly any "
     "steps, and a large one may not fit. Divide each row by its scale and multiply by 127 first.",
     "unsigned": "uint8 runs from 0 to 255 and holds no negative number: -5 became 251. The integers here run from -127 "
@@ -66,6 +68,14 @@ _WAYS_TO_SCALE = (
     lambda side, scale: 127 * side / scale,
     lambda side, scale: side / (scale / 127),
     lambda side, scale: side * (127 / scale),
+)
+
+# What becomes of an integer that int8 cannot hold: it wraps round, is cut off, or stays because it was never int8.
+_WAYS_TO_FIT = (
+    lambda codes: _wrapped(codes),
+    lambda codes: codes.clamp(-128, 127),
+    lambda codes: codes.clamp(-127, 127),
+    lambda codes: codes,
 )
 
 
@@ -115,8 +125,11 @@ def _causes_of_integers(x: Tensor, weight: Tensor) -> Causes:
         yield "floored", product(lambda side, scale, scaled=scaled: scaled(side, scale).floor())
     for unsigned in (lambda codes: codes % 256, lambda codes: codes.clamp(min=0)):  # on x86, and elsewhere
         yield "unsigned", product(lambda side, scale, unsigned=unsigned: unsigned(_int8_codes(side, scale)))
-    for steps in (1, 127):
-        yield "rounded_to_1", product(lambda side, scale: (side / scale).round(), steps)
+    for integers in (torch.round, torch.trunc):
+        for steps in (1, 127):
+            yield "rounded_to_1", product(lambda side, scale, integers=integers: integers(side / scale), steps)
+    for steps in (127, 127**2):
+        yield "scaled_twice", product(lambda side, scale: _wrapped((side / (scale / 127) * 127).round()), steps)
 
 
 def _causes_of_scales(x: Tensor, weight: Tensor) -> Causes:
@@ -132,7 +145,7 @@ def _causes_of_scales(x: Tensor, weight: Tensor) -> Causes:
     yield "column_scales_forgotten", column_sums
     yield "column_scales_forgotten", column_sums / 127**2
     signed = x.amax(dim=1, keepdim=True), weight.amax(dim=1, keepdim=True)
-    for fitted in (_wrapped, lambda codes: codes.clamp(-128, 127), lambda codes: codes):
+    for fitted in _WAYS_TO_FIT:
         for scales in (signed, (signed[0], rows[1]), (rows[0], signed[1])):
             yield "signs_lost", _through_int8(x, scales[0], fitted) @ _through_int8(weight, scales[1], fitted).T
     for integers in (torch.trunc, torch.round, lambda side: _wrapped((side * 127).round())):

@@ -20,6 +20,8 @@ _MERGED_WEIGHT_HINTS = {
     "size of the update.",
     "scaled_by_whole_number": "You scale by 2, and here lora_alpha / r is no whole number. lora_alpha // r rounds "
     "down, or you wrote a number where lora_alpha / r belongs.",
+    "scaled_by_alpha_times_r": "You multiply by r; it divides. A larger r adds more parts to the update, and the "
+    "division keeps their sum from growing with it.",
     "scaled_by_1_over_r": "You divide by r and forgot lora_alpha: the scale is lora_alpha / r.",
     "scaled_by_width": "You divide by the width of the layer, not by the rank. lora_A is (r, in), so its shape[0] is "
     "r; r is an argument too.",
@@ -105,6 +107,7 @@ def _causes_of_scale(weight: Tensor, update: Tensor, lora_alpha: float, r: int) 
         ("scaled_by_alpha", lora_alpha),
         ("scaled_by_whole_number", lora_alpha // r),
         ("scaled_by_1_over_r", 1 / r),
+        ("scaled_by_alpha_times_r", lora_alpha * r),
         ("scaled_by_width", lora_alpha / width),
         ("scaled_by_width", lora_alpha / out),
         ("scaled_twice", (lora_alpha / r) ** 2),

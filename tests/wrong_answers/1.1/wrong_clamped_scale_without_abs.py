@@ -1,0 +1,11 @@
+# hint: signs_lost
+import torch
+
+
+def int8_linear(x, weight):
+    x_scale = x.amax(dim=1, keepdim=True)
+    weight_scale = weight.amax(dim=1, keepdim=True)
+    x_int8 = (x / x_scale * 127).round().clamp(-127, 127).to(torch.int8)
+    weight_int8 = (weight / weight_scale * 127).round().clamp(-127, 127).to(torch.int8)
+    sums = x_int8.int() @ weight_int8.int().T
+    return sums * x_scale * weight_scale.T / 127**2
