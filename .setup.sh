@@ -136,7 +136,7 @@ set_up
 case $task in
     lab) $python -m helpers fetch && lab "$@" ;;
     test) $python -m helpers fetch && run_tests ;;
-    quick) $python -m pytest --timeout=60 -m "not real" tests ;;
+    quick) OMP_NUM_THREADS=1 $python -m pytest --timeout=60 -n 2 --dist loadfile -m "not real" tests ;;
     lint) lint ;;
     mutants) $python tests/mutants.py "$@" ;;
     kill) $python tests/kill.py "${1:-50}" ;;
