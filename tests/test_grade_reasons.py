@@ -157,3 +157,11 @@ def test_template_beside_an_answer_is_no_copy(tmp_path, monkeypatch):
     hand_in(tmp_path, "two", notebook("template", RIGHT))
     ended = {"template": sandbox.Run("missing", "not filled in"), RIGHT: right_run()}
     assert without_running(tmp_path, monkeypatch, ended.get)["two", "2.1"].reason == ""
+
+
+def test_grade_holds_no_descriptor_of_a_folder_that_is_named_like_a_notebook(tmp_path):
+    held = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    for _ in range(5):
+        with pytest.raises(plain.Refused):
+            plain.read_bytes(tmp_path)
+    assert not held or len(os.listdir("/proc/self/fd")) == held

@@ -58,9 +58,10 @@ def read_bytes(path: Path, most_bytes: int = _MOST_BYTES) -> bytes:
         raise
     except OSError:
         raise Refused("a file is a link or cannot be opened") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # before fdopen, which keeps a folder's descriptor open
+        os.close(descriptor)
+        raise Refused("a file is not an ordinary file")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Refused("a file is not an ordinary file")
         content = file.read(most_bytes + 1)
     if len(content) > most_bytes:
         raise Refused(f"a file is larger than {most_bytes // 2**20} MiB")

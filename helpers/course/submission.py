@@ -85,11 +85,12 @@ def _notebooks(folder: Path) -> list[Path]:
 
 
 def _take(submission: Submission, name: str, cells: list[tuple[str, str]]) -> None:
+    known = {(answer_id, source) for answer_id, answers in submission.answers.items() for _, source in answers}
     for answer_id, source in cells:
         if answer_id in _ANSWER_IDS:
-            answers = submission.answers.setdefault(answer_id, [])
-            if source not in [other for _, other in answers]:
-                answers.append((name, source))
+            if (answer_id, source) not in known:
+                known.add((answer_id, source))
+                submission.answers.setdefault(answer_id, []).append((name, source))
             continue
         for asked in EXERCISES.values():
             if _defines(source, asked):
