@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from helpers.adapters import reference as without_adapters
 
-CHUNK_TOKENS = 64  # tokens whose logits exist at the same time
+CHUNK_LOGITS = 2**20  # logits that exist at the same time
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class Backbone:
     def refuse_other_whole(self, tokens: Tensor, mask: Tensor) -> None:
         """Raise a `ValueError` if trunk, top and output layer do not give the logits of the model's own forward."""
         positions = (mask.cumsum(1) - 1).clamp_min(0)
-        whole = self.model(input_ids=tokens, attention_mask=mask, position_ids=positions, use_cache=False)
+        inputs = {"input_ids": tokens, "attention_mask": mask, "position_ids": positions}
+        whole = self.model(**inputs, use_cache=False, logits_to_keep=1)
         due, weight = whole.logits[:, -1].float(), self.output_layer.weight
         found = (self.top(self.trunk(tokens, mask))[:, -1].to(weight.dtype) @ weight.T).float()
         if (found - due).norm() > 0.05 * due.norm():
@@ -148,27 +149,30 @@ def _response_logprobs(hidden: Tensor, weight: Tensor, responses: Tensor, temper
 
 
 class _TokenLogprobs(torch.autograd.Function):
-    """log softmax(scale · h Wᵀ)[token] of each row, in chunks, with W frozen.
+    """log softmax(scale · h Wᵀ)[token] of each row, in slices of the vocabulary, with W frozen.
 
-    The gradient of a row's log-probability, scale · (W[token] - softmax · W), does not depend on what comes after, so
-    the forward computes it while the chunk's logits exist, and keeps a (rows, width) tensor instead of the logits.
+    The softmax's normalizer is summed slice by slice under a running maximum (Milakov & Gimelshein, 2018). The gradient
+    of a row's log-probability, scale · (W[token] - softmax · W), does not depend on what comes after, so the forward
+    sums it along, and keeps a (rows, width) tensor instead of the logits.
     """
 
     @staticmethod
     def forward(context, hidden: Tensor, weight: Tensor, tokens: Tensor, scale: float) -> Tensor:
-        logprobs = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
-        slopes = torch.empty_like(hidden) if context.needs_input_grad[0] else None
-        for start in range(0, len(hidden), CHUNK_TOKENS):
-            rows = slice(start, start + CHUNK_TOKENS)
-            logits = (hidden[rows].to(weight.dtype) @ weight.T).float().mul_(scale)
-            chosen = tokens[rows, None]
-            normalizer = logits.logsumexp(1, keepdim=True)
-            logprobs[rows] = (logits.gather(1, chosen) - normalizer).squeeze(1)
-            if slopes is not None:
-                probabilities = logits.sub_(normalizer).exp_().to(weight.dtype)
-                slopes[rows] = (weight[tokens[rows]] - probabilities @ weight).mul_(scale).to(slopes.dtype)
-        context.save_for_backward(slopes)
-        return logprobs
+        rows, size = hidden.to(weight.dtype), max(1, CHUNK_LOGITS // len(hidden))
+        highest = hidden.new_full((len(hidden), 1), -torch.inf, dtype=torch.float32)
+        total, average = torch.zeros_like(highest), 0.0  # Σ exp(logit - highest), and Σ exp(logit - highest) · W
+        for part in weight.split(size):
+            logits = (rows @ part.T).float().mul_(scale)
+            higher = torch.maximum(highest, logits.amax(1, keepdim=True))
+            shrunk, shares = (highest - higher).exp_(), logits.sub_(higher).exp_()
+            total = total * shrunk + shares.sum(1, keepdim=True)
+            if context.needs_input_grad[0]:
+                average = average * shrunk + shares.to(weight.dtype) @ part
+            highest = higher
+        chosen = weight[tokens].float()
+        if context.needs_input_grad[0]:
+            context.save_for_backward((chosen - average / total).mul_(scale).to(hidden.dtype))
+        return (rows.float() * chosen).sum(1).mul_(scale) - (highest + total.log()).squeeze(1)
 
     @staticmethod
     def backward(context, gradient: Tensor):

@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 import torch
-from datasets import Dataset
 from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
 
 from helpers.download import Source, cache_folder, extract, fetch
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 SOURCE = Source(
     package="vaderSentiment",
@@ -116,11 +119,18 @@ def preference_pairs(split: str, count: int, seed: int = 0, min_rating_gap: floa
     return list(islice(_all_pairs(split, seed, min_rating_gap), count))
 
 
-def prompts(split: str, tokenizer: PreTrainedTokenizerBase, count: int, seed: int = 0) -> Dataset:
+def prompts(split: str, tokenizer: PreTrainedTokenizerBase, count: int, seed: int = 0) -> "Dataset":
+    """The same as `prompt_ids`, as a `datasets.Dataset` with one column, `input_ids`, and one row a prompt."""
+    from datasets import Dataset  # 80 MiB of memory, which a training on plain lists does not need
+
+    return Dataset.from_dict({"input_ids": prompt_ids(split, tokenizer, count, seed)})
+
+
+def prompt_ids(split: str, tokenizer: PreTrainedTokenizerBase, count: int, seed: int = 0) -> list[list[int]]:
     """Prompts: the first 6, 7 or 8 tokens of sentences of one split that are at least twice as long.
 
     Returns:
-        A `Dataset` with `input_ids`, unpadded lists of 6 to 8 token ids, one row a prompt.
+        Unpadded lists of 6 to 8 token ids.
 
     Raises:
         ValueError: the split has fewer such sentences than `count`.
@@ -133,7 +143,7 @@ def prompts(split: str, tokenizer: PreTrainedTokenizerBase, count: int, seed: in
         if len(ids) >= 2 * length:
             rows.append(ids[:length])
         if len(rows) == count:
-            return Dataset.from_dict({"input_ids": rows})
+            return rows
     raise ValueError(f"The {split} split has {len(rows)} sentences that are long enough, and {count} were asked for.")
 
 

@@ -60,12 +60,14 @@ def test_gradient_of_chunks_is_that_of_a_plain_pass(base, checkpointing, monkeyp
     due = torch.autograd.grad(real(plain_logprobs(policy)) @ weights, trained)
     if checkpointing:
         policy.get_base_model().gradient_checkpointing_enable()
-    monkeypatch.setattr(module, "CHUNK_TOKENS", 5)
+    monkeypatch.setattr(module, "CHUNK_LOGITS", 50)
     found = torch.autograd.grad(real(split_logprobs(Backbone(policy))) @ weights, trained)
     assert all((a - b).norm() < 2e-5 * b.norm() for a, b in zip(found, due, strict=True))
 
 
-def test_gradient_of_token_logprobs_is_that_of_autograd():
+@pytest.mark.parametrize("slices", [1, 4, 30])
+def test_gradient_of_token_logprobs_is_that_of_autograd(slices, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK_LOGITS", 150 * 30 // slices)
     torch.manual_seed(0)
     hidden, weight = torch.randn(150, 8, requires_grad=True), torch.randn(30, 8)
     tokens, incoming = torch.randint(30, (150,)), torch.randn(150)
@@ -76,14 +78,22 @@ def test_gradient_of_token_logprobs_is_that_of_autograd():
     torch.testing.assert_close(*grads)
 
 
+def test_token_logprobs_stay_finite_where_logits_are_far_apart(monkeypatch):
+    monkeypatch.setattr(module, "CHUNK_LOGITS", 2 * 3)
+    weight = torch.tensor([-300.0, 0.0, 200.0, -1e4, 300.0, 100.0, -200.0, 299.0])[:, None]
+    hidden, tokens = torch.tensor([[1.0], [-1.0]], requires_grad=True), torch.tensor([7, 3])
+    found = module._TokenLogprobs.apply(hidden, weight, tokens, 1.0)
+    due = functional.log_softmax((hidden @ weight.T).double(), -1).gather(1, tokens[:, None]).squeeze(1)
+    torch.testing.assert_close(found, due.float())
+
+
 def test_logits_of_no_more_than_a_chunk_exist_at_once(monkeypatch):
-    monkeypatch.setattr(module, "CHUNK_TOKENS", 4)
-    policy, largest = policy_of(llama()), []
-    backbone = Backbone(policy)
-    original = torch.Tensor.logsumexp
-    monkeypatch.setattr(torch.Tensor, "logsumexp", lambda t, *a, **k: largest.append(len(t)) or original(t, *a, **k))
-    split_logprobs(backbone)
-    assert sum(largest) == 4 * 6 and max(largest) == 4
+    policy, sizes, original = policy_of(llama()), [], torch.Tensor.amax
+    rows, vocabulary = 4 * 6, policy.config.vocab_size
+    monkeypatch.setattr(module, "CHUNK_LOGITS", 7 * rows)
+    monkeypatch.setattr(torch.Tensor, "amax", lambda t, *a, **k: sizes.append(t.numel()) or original(t, *a, **k))
+    split_logprobs(Backbone(policy))
+    assert sum(sizes) == rows * vocabulary and max(sizes) == 7 * rows
 
 
 @pytest.mark.parametrize("chosen", ["slice", "index"])

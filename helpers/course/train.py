@@ -10,7 +10,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from helpers.adapters import top_layers
-from helpers.feedback import prompt_collator, prompts
+from helpers.feedback import prompt_collator, prompt_ids
 from helpers.model import PRECISIONS, best_precision, load_model, load_tokenizer, start_lesson
 from helpers.ppo import PPOConfig, PPOTrainer
 from helpers.reward import AdapterReward
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         model,
         ref_model=None,
         tokenizer=tokenizer,
-        dataset=prompts("train", tokenizer, args.prompts, args.seed),
+        dataset=prompt_ids("train", tokenizer, args.prompts, args.seed),
         data_collator=prompt_collator(tokenizer),
         reward=AdapterReward(model),
         resume_from=args.folder if args.resume else None,

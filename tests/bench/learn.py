@@ -14,7 +14,7 @@ from pathlib import Path
 
 from helpers.course import train as command
 from helpers.evaluation import Responses, change_and_interval, mean_and_interval, responses_to
-from helpers.feedback import prompt_collator, prompts
+from helpers.feedback import prompt_collator, prompt_ids
 from helpers.model import load_tokenizer, start_lesson
 from helpers.ppo import PPOConfig, PPOTrainer
 from helpers.reward import AdapterReward
@@ -31,11 +31,11 @@ def main(name: str, options: list[str]) -> None:
     start_lesson(args.seed)
     model, tokenizer = command.new_policy(args.precision or "bf16", args.r, args.layers), load_tokenizer()
     reward = AdapterReward(model)
-    data = prompts("train", tokenizer, args.prompts, args.seed)
+    data = prompt_ids("train", tokenizer, args.prompts, args.seed)
     trainer = PPOTrainer(
         config, model, None, tokenizer=tokenizer, dataset=data, data_collator=prompt_collator(tokenizer), reward=reward
     )
-    held_out = prompts("test", tokenizer, 256)["input_ids"]
+    held_out = prompt_ids("test", tokenizer, 256)
     before = responses_to(held_out, trainer.backbone, reward, tokenizer, config.response_length)
     started = time.perf_counter()
     trainer.train(args.updates)

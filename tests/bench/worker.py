@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import torch
 
 from helpers.course.train import new_policy
-from helpers.feedback import prompt_collator, prompts
+from helpers.feedback import prompt_collator, prompt_ids, prompts
 from helpers.memory import peak_bytes
 from helpers.model import load_tokenizer, start_lesson
 
@@ -42,7 +42,7 @@ def own(job: SimpleNamespace) -> dict:
         model,
         None,
         tokenizer=tokenizer,
-        dataset=prompts("train", tokenizer, 4 * job.batch),
+        dataset=prompt_ids("train", tokenizer, 4 * job.batch),
         data_collator=prompt_collator(tokenizer),
         reward=AdapterReward(model),
         on_update=lambda metrics: ends.append((time.perf_counter(), dict(phases))),
