@@ -50,7 +50,7 @@ class Sentence:
 
     @property
     def split(self) -> str:
-        """"train" (80%), "validation" or "test" (10% each): drawn from the words alone, so that the split needs no
+        """ "train" (80%), "validation" or "test" (10% each): drawn from the words alone, so that the split needs no
         list, never changes, and puts two copies of a sentence on the same side."""
         words = " ".join(re.findall(r"\w+", self.text.lower()))
         percent = int(hashlib.sha256(words.encode()).hexdigest(), 16) % 100

@@ -136,7 +136,7 @@ def load_tokenizer() -> "AutoTokenizer":
 
 
 def default_device() -> str:
-    """"cuda" if there is an NVIDIA GPU, else "cpu" (bitsandbytes' 8-bit layers do not run on Apple's MPS)."""
+    """ "cuda" if there is an NVIDIA GPU, else "cpu" (bitsandbytes' 8-bit layers do not run on Apple's MPS)."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 

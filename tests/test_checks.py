@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from helpers.checks import check as check_module
 from helpers.checks.check import CheckStopped, MissingAnswer, WrongAnswer, check
 from helpers.checks.registry import EXERCISES, exercise
 
@@ -121,6 +122,22 @@ def test_check_names_the_element_that_differs_most_by_its_row_and_column():
 
     with pytest.raises(WrongAnswer, match=r"differs most at \[2, 5\] \(row and column, counted from 0\)"):
         check("2.1", one_element_off)
+
+
+def test_check_offers_the_first_hint_at_the_third_failure_and_the_second_at_the_sixth():
+    answer, said = answer_in(BANK / "2.1" / "wrong_sign.py"), []
+    check_module._failures.clear()
+    for _ in range(6):
+        with pytest.raises(WrongAnswer) as stopped:
+            check("2.1", answer)
+        said.append(str(stopped.value))
+    first, second = exercise("2.1").hints
+    assert [first in text for text in said] == [False, False, True, True, True, False]
+    assert [second in text for text in said] == [False] * 5 + [True]
+    check("2.1", answer_in(BANK / "2.1" / "right_addmm.py"))
+    with pytest.raises(WrongAnswer) as stopped:
+        check("2.1", answer)
+    assert first not in str(stopped.value)
 
 
 def test_check_of_an_unanswered_exercise_names_the_function_to_write():

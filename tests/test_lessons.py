@@ -75,7 +75,7 @@ def test_solutions_hold_each_exercise_once_with_its_check_right_below_and_its_ti
                 above = "\n".join(other.source for other in cells[place - 2 : place])
                 assert asked.heading in above and asked.title in above
                 assert cells[place + 1].source == f'check("{asked.id}", {asked.function})'
-                assert cells[place + 2].source.count("<details>") == 2
+                assert cells[place + 2].source == asked.folded_hints
                 found.append(asked.id)
     assert found == list(EXERCISES)
 

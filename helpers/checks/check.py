@@ -1,12 +1,15 @@
 """`check("1.1", answer)`: what a learner runs below an exercise."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import torch
 
+from helpers.checks.exercise import Exercise
 from helpers.checks.registry import exercise
 from helpers.checks.verdicts.compare import Verdict
 
+_failures: Counter[str] = Counter()  # of each exercise, in this notebook
 _SEED = 11  # fixed, so that a learner who runs the cell again sees the same figures
 
 
@@ -42,15 +45,26 @@ def check(exercise_id: str, answer: Callable) -> None:
     with torch.random.fork_rng(devices=[]):  # a check leaves the notebook's random numbers alone
         verdict = _verdict(asked, answer)
     if not verdict.passed:
+        _failures[asked.id] += 1
         raise WrongAnswer(
             f"Exercise {asked.id} is not right yet.\n\n"
             f"  got  {verdict.got}\n  due  {verdict.due}\n\n"
-            f"Likely cause: {verdict.hint}"
+            f"Likely cause: {verdict.hint}{_offered_hint(asked)}"
         )
+    _failures.pop(asked.id, None)
     print(f"Exercise {asked.id} is right: it agrees with {asked.agrees_with}.")
 
 
-def _verdict(asked, answer: Callable) -> Verdict:
+def _offered_hint(asked: Exercise) -> str:
+    """After the third failure in a row the first hint, from the sixth on the second."""
+    failures = _failures[asked.id]
+    if failures < 3:
+        return ""
+    name, text = ("First", asked.hints[0]) if failures < 6 else ("Second", asked.hints[1])
+    return f"\n\n{name} hint, as this was try {failures}: {' '.join(text.split())}"
+
+
+def _verdict(asked: Exercise, answer: Callable) -> Verdict:
     inputs = asked.inputs(_SEED)
     try:
         outputs = asked.call(answer, inputs)

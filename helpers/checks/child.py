@@ -13,7 +13,8 @@ from pathlib import Path
 
 import helpers
 from helpers.checks import plain
-from helpers.checks.registry import Exercise, exercise
+from helpers.checks.exercise import Exercise
+from helpers.checks.registry import exercise
 
 ANSWER = "answer.py"
 READY = "ready"

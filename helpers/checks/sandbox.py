@@ -17,7 +17,8 @@ from pathlib import Path
 import helpers
 from helpers.checks import plain
 from helpers.checks.child import ANSWER, FAILURE, READY
-from helpers.checks.registry import EXERCISES, Exercise
+from helpers.checks.exercise import Exercise
+from helpers.checks.registry import EXERCISES
 
 _START_SECONDS = 120  # for Python and its packages, which are no part of an answer's time
 _POLL_SECONDS = 0.02

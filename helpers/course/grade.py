@@ -18,7 +18,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from helpers.checks.registry import EXERCISES, Exercise
+from helpers.checks.exercise import Exercise
+from helpers.checks.registry import EXERCISES
 from helpers.checks.sandbox import fault_of_child, run_answer
 from helpers.course import table
 from helpers.course.notebook import write_text

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from helpers.checks import plain
-from helpers.checks.registry import EXERCISES, Exercise
+from helpers.checks.exercise import Exercise
+from helpers.checks.registry import EXERCISES
 
 _MOST_NOTEBOOK_BYTES = 20 * 2**20
 _MOST_SOURCE = 100_000

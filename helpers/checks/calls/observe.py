@@ -1,11 +1,55 @@
 """What a call says about a returned value and about the inputs it gave: plain data only."""
 
-from collections.abc import Iterable
+import copy
+import math
+import re
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
 from helpers.checks.plain import MOST_DIMENSIONS, MOST_ELEMENTS, MOST_KIND, REAL_DTYPES
+
+TENSOR_OUTPUTS = {"output": Tensor, "kind": str, "inputs_changed": bool}
+NUMBER_OUTPUTS = {"output": float, "kind": str, "inputs_changed": bool}
+TEXT_OUTPUTS = {"output": str, "kind": str, "inputs_changed": bool}
+
+
+def call_for_tensor(answer: Callable, inputs: dict) -> dict:
+    """Call the answer with a copy of each input, in order; it is to return one tensor."""
+    value, changed = _called(answer, inputs)
+    return {"output": plain_tensor(value), "kind": kind(value), "inputs_changed": changed}
+
+
+def call_for_number(answer: Callable, inputs: dict) -> dict:
+    """The same, for one number: an int, a float, or a tensor that holds one; 0 where it is none (see `kind`)."""
+    value, changed = _called(answer, inputs)
+    if kind(value) == "Tensor" and value.numel() == 1:
+        value = value.item()
+    is_number = type(value) in (int, float) and math.isfinite(value) and abs(value) < 2**53
+    known = "number" if is_number else "no finite number" if type(value) in (int, float) else kind(value)
+    return {"output": float(value) if is_number else 0.0, "kind": known, "inputs_changed": changed}
+
+
+def call_for_text(answer: Callable, inputs: dict) -> dict:
+    """The same, for a name out of a few; "other" where it is no short name."""
+    value, changed = _called(answer, inputs)
+    is_text = type(value) is str and re.fullmatch(r"\w[\w (),]{0,59}", value, re.ASCII) is not None
+    return {"output": value if is_text else "other", "kind": kind(value), "inputs_changed": changed}
+
+
+def _called(answer: Callable, inputs: dict) -> tuple[object, bool]:
+    given = copy.deepcopy(list(inputs.values()))
+    value = answer(*given)
+    return value, any(_differs(old, new) for old, new in zip(inputs.values(), given, strict=True))
+
+
+def _differs(old: object, new: object) -> bool:
+    if isinstance(old, Tensor):
+        return not isinstance(new, Tensor) or any_changed([old], [new])
+    if isinstance(old, dict):
+        return list(old) != list(new) or any(_differs(old[name], new[name]) for name in old)
+    return old != new
 
 
 def kind(value: object) -> str:

@@ -34,6 +34,10 @@ COMMON_HINTS = {
     "writes into the caller's tensor: work on a new one.",
     "dtype": "Your result comes as {got_dtype}; due is {due_dtype}, as the inputs and weights are. Whatever you "
     "convert on the way, the result should come back in the dtype that came in.",
+    "not_one_number": "Your function returned {kind}; one number is due.",
+    "not_a_name": "Your function returned {kind}; a name, as a string, is due.",
+    "other_name": "That is none of the names that the exercise lists. Return one of them, letter for letter.",
+    "unknown_number": "None of the usual slips gives this. Follow the computation by hand for the smallest case.",
     "unknown": "None of the usual slips gives this. It differs most at {where} (row and column, counted from 0): you "
     "have {got:.4g}, due is {due:.4g}. Follow that one element by hand.",
 }
@@ -80,6 +84,48 @@ def tensor_verdict(outputs: dict, due: Tensor, causes: Causes, hints: Mapping[st
     if got.dtype != torch.float32:
         return failed("dtype", got, due, hints)
     return Verdict(True, described(got), described(due.float()))
+
+
+def number_verdict(
+    outputs: dict, due: float, causes: Iterable[tuple[str, float]], hints: Mapping[str, str], tolerance: float = 1e-4
+) -> Verdict:
+    """The verdict on an answer that returns one number, right up to a relative `tolerance`."""
+    got, hints = outputs["output"], {**COMMON_HINTS, **hints}
+    if outputs["kind"] == "no finite number":
+        return Verdict(False, outputs["kind"], f"{due:.6g}", hints["not_a_number"], "not_a_number")
+    if outputs["kind"] != "number":
+        name = "in_a_tuple" if outputs["kind"] in ("tuple", "list") else "not_one_number"
+        text = hints["not_one_number"].format(kind=_none_named(outputs["kind"]))
+        return Verdict(False, outputs["kind"], f"{due:.6g}", text, name)
+    if outputs["inputs_changed"]:
+        return Verdict(
+            False, "an input with other values", "inputs as they came", hints["inputs_changed"], "inputs_changed"
+        )
+    if math.isclose(got, due, rel_tol=tolerance, abs_tol=1e-9):
+        return Verdict(True, f"{got:.6g}", f"{due:.6g}")
+    close = (name for name, wrong in causes if math.isclose(got, wrong, rel_tol=tolerance, abs_tol=1e-9))
+    name = next(close, "unknown_number")
+    return Verdict(False, f"{got:.6g}", f"{due:.6g}", hints[name], name)
+
+
+def text_verdict(outputs: dict, due: str, causes: Mapping[str, str], hints: Mapping[str, str]) -> Verdict:
+    """The verdict on an answer that returns a name; `causes` maps a wrong name to the name of its hint."""
+    got, hints = outputs["output"], {**COMMON_HINTS, **hints}
+    if outputs["kind"] != "str":
+        text = hints["not_a_name"].format(kind=_none_named(outputs["kind"]))
+        return Verdict(False, outputs["kind"], repr(due), text, "not_a_name")
+    if outputs["inputs_changed"]:
+        return Verdict(
+            False, "an input with other values", "inputs as they came", hints["inputs_changed"], "inputs_changed"
+        )
+    if got == due:
+        return Verdict(True, repr(got), repr(due))
+    name = causes.get(got, "other_name")
+    return Verdict(False, repr(got), "another name", hints[name], name)
+
+
+def _none_named(kind: str) -> str:
+    return "nothing (None)" if kind == "NoneType" else f"a {kind}"
 
 
 def failed(name: str, got: Tensor | str, due: Tensor, hints: Mapping[str, str]) -> Verdict:

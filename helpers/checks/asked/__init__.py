@@ -1,0 +1,1 @@
+"""What each lesson asks, in the order of its notebook."""
