@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from helpers.checks import check as check_module
+from helpers.checks import plain
 from helpers.checks.check import CheckStopped, MissingAnswer, WrongAnswer, check
 from helpers.checks.registry import EXERCISES, exercise
 
@@ -45,6 +46,18 @@ def verdict_on(path: Path, seed: int):
 
 def named(path: Path) -> str:
     return f"{path.parent.name}-{path.stem}"
+
+
+def same(first, second) -> bool:
+    return torch.equal(first, second) if isinstance(first, torch.Tensor) else first == second
+
+
+@pytest.mark.parametrize("exercise_id", EXERCISES)
+def test_inputs_reach_the_process_of_the_answer_as_they_were_drawn_and_in_their_order(exercise_id, tmp_path):
+    drawn = exercise(exercise_id).inputs(3)
+    plain.save(drawn, tmp_path, "inputs")
+    given = plain.load(tmp_path, "inputs")
+    assert list(given) == list(drawn) and all(same(given[name], drawn[name]) for name in drawn)
 
 
 @pytest.mark.parametrize("path", WRONG, ids=named)
@@ -88,8 +101,8 @@ def test_result_remembered_from_the_fixed_inputs_fails_on_fresh_ones(path):
 @pytest.mark.parametrize("exercise_id", EXERCISES)
 def test_inputs_are_drawn_from_the_seed_alone(exercise_id):
     first, again, other = (exercise(exercise_id).inputs(seed) for seed in (3, 3, 4))
-    equal = [torch.equal(torch.as_tensor(first[name]), torch.as_tensor(again[name])) for name in first]
-    assert all(equal) and any(not torch.equal(torch.as_tensor(first[n]), torch.as_tensor(other[n])) for n in first)
+    assert all(same(first[name], again[name]) for name in first)
+    assert not all(same(first[name], other[name]) for name in first)
 
 
 @pytest.mark.parametrize("path", sorted(CHECKS.rglob("*.py")), ids=lambda path: str(path.relative_to(CHECKS)))

@@ -25,9 +25,9 @@ class Refused(ValueError):
 
 
 def save(data: dict, folder: Path, name: str) -> None:
-    """Write `name.safetensors` and `name.json`."""
+    """Write `name.safetensors` and `name.json`, which holds all names in their order; a tensor is null there."""
     tensors = {key: value.contiguous() for key, value in data.items() if isinstance(value, Tensor)}
-    rest = {key: value for key, value in data.items() if not isinstance(value, Tensor)}
+    rest = {key: None if isinstance(value, Tensor) else value for key, value in data.items()}  # keeps the order
     (folder / f"{name}.safetensors").write_bytes(safetensors.torch.save(tensors))
     (folder / f"{name}.json").write_text(json.dumps(rest), encoding="utf-8")
 
@@ -44,9 +44,9 @@ def load(folder: Path, name: str) -> dict:
         rest = json.loads(read_bytes(folder / f"{name}.json"))
     except (ValueError, RecursionError, safetensors.SafetensorError) as error:
         raise error if isinstance(error, Refused) else Refused(f"{name} cannot be read") from None
-    if not isinstance(rest, dict) or rest.keys() & tensors.keys():
+    if not isinstance(rest, dict) or {key for key, value in rest.items() if value is None} != tensors.keys():
         raise Refused(f"{name} holds no plain data")
-    return {**tensors, **rest}
+    return {key: tensors.get(key, value) for key, value in rest.items()}
 
 
 def read_bytes(path: Path, most_bytes: int = _MOST_BYTES) -> bytes:
