@@ -140,7 +140,10 @@ case $task in
     lint) lint ;;
     mutants) $python tests/mutants.py "$@" ;;
     kill) $python tests/kill.py "${1:-50}" ;;
-    bench) $python -m helpers fetch && $python tests/bench/run.py "$@" ;;
+    bench)
+        case "${1:-}" in growth | limit | learn) bench=$1 && shift ;; *) bench=run ;; esac
+        $python -m helpers fetch && $python "tests/bench/$bench.py" "$@"
+        ;;
     course) $python -m helpers "$@" ;;
     *) fail "Unknown: $task. Run make, which lists what there is." ;;
 esac

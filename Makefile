@@ -15,7 +15,7 @@ mutants:  ## break the trainer in one line at a time, and see which test notices
 	@sh .setup.sh mutants
 kill:  ## kill a tiny training at 50 random moments, go on, and compare with an undisturbed one
 	@sh .setup.sh kill
-bench:  ## time and memory beside TRL's trainer, in alternating fresh processes (an hour; ARGS=5 pairs)
+bench:  ## time and memory beside TRL's trainer, an hour (ARGS=growth, limit or learn measures other things)
 	@sh .setup.sh bench $(ARGS)
 exercises:  ## write exercises/ from solutions/
 	@sh .setup.sh course exercises $(ARGS)

@@ -9,6 +9,7 @@ import tempfile
 import time
 from types import SimpleNamespace
 
+import psutil
 import torch
 
 from helpers.course.train import new_policy
@@ -25,6 +26,7 @@ def own(job: SimpleNamespace) -> dict:
 
     job.libraries = peak_bytes()
     model, tokenizer = new_policy(job.precision, layers=job.layers), load_tokenizer()
+    job.loaded = psutil.Process().memory_info().rss
     config = ppo.PPOConfig(
         learning_rate=1e-3,
         temperature=1.0,
@@ -59,6 +61,7 @@ def trl(job: SimpleNamespace) -> dict:
 
     job.libraries = peak_bytes()
     model, tokenizer = new_policy(job.precision, layers=job.layers), load_tokenizer()
+    job.loaded = psutil.Process().memory_info().rss
     reward_model, value_model = load_sequence_classifier(job.precision), load_classifier_base(job.precision)
     if job.precision == "bf16":  # TRL feeds the heads what the backbone returns
         for model_with_head in (reward_model, value_model):
@@ -131,6 +134,7 @@ def finished(job: SimpleNamespace, ends: list, train) -> dict:
         "seconds": seconds,
         "peak_bytes": peak_bytes(),
         "libraries_bytes": job.libraries,
+        "loaded_bytes": job.loaded,  # libraries and the policy
         "phases": {**phases, "rest": seconds - sum(phases.values())},
     }
 

@@ -1,0 +1,46 @@
+"""How the cost of an update grows: four times the response length, four times the batch, at a fixed micro-batch.
+
+python tests/bench/growth.py [SETTING]        writes tests/bench/growth.json and prints a table
+"""
+
+import json
+import sys
+
+from run import HERE, machine, measured
+
+RESULTS = HERE / "growth.json"
+SIZES = {"base": (24, 16), "response x4": (96, 16), "batch x4": (24, 64)}  # response tokens, prompts
+
+
+def growth(setting: str) -> dict:
+    """Time and peak memory of each size, as multiples of the first; above the model: less libraries and policy."""
+    found = {name: measured("own", setting, *size) for name, size in SIZES.items()}
+    base = found["base"]
+    above = {name: run["peak_bytes"] - run["loaded_bytes"] for name, run in found.items()}
+    return {
+        name: {
+            "response_tokens": response * batch,
+            "seconds": round(found[name]["seconds"], 2),
+            "above_the_model_bytes": above[name],
+            "times_the_tokens": response * batch / (SIZES["base"][0] * SIZES["base"][1]),
+            "times_the_seconds": round(found[name]["seconds"] / base["seconds"], 2),
+            "times_the_memory": round(above[name] / above["base"], 2),
+        }
+        for name, (response, batch) in SIZES.items()
+    }
+
+
+def main(setting: str = "bf16-top") -> None:
+    rows = growth(setting)
+    RESULTS.write_text(json.dumps({**machine(), "setting": setting, "sizes": rows}, indent=1) + "\n")
+    print(f"{setting:14} tokens  seconds  MiB above the model   times: tokens  seconds  memory")
+    for name, row in rows.items():
+        mib = row["above_the_model_bytes"] / 2**20
+        print(
+            f"{name:14} {row['response_tokens']:6} {row['seconds']:8.1f} {mib:20.0f}   {row['times_the_tokens']:13.1f}"
+            f" {row['times_the_seconds']:8.2f} {row['times_the_memory']:7.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
