@@ -122,6 +122,12 @@ def refuse_model(config: PPOConfig, model: nn.Module, ref_model: nn.Module | Non
             f"model: {other[0]} and {len(other) - 1} more weights beside the adapter {model.active_adapter!r} are "
             "trainable, and this trainer trains that adapter only. Freeze them: parameter.requires_grad_(False)."
         )
+    half = next((name for name, p in trained.items() if p.dtype != torch.float32), None)
+    if half is not None:
+        raise ValueError(
+            f"model: {half} is in {trained[half].dtype}, in which a small step is rounded away. Train adapters in "
+            "float32: peft makes them so unless autocast_adapter_dtype=False."
+        )
     if any(getattr(module, "merged", False) for module in model.modules()):
         raise ValueError("model: the adapter is merged into the weights. Call model.unmerge_adapter() first.")
     if ref_model is not None:

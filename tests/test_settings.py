@@ -135,6 +135,14 @@ def test_merged_adapter_is_refused(reference):
     refused(r"merged into the weights.*unmerge_adapter", model=policy, ref_model=reference and llama())
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_adapter_in_half_precision_is_refused(dtype):
+    policy = policy_of(llama())
+    for parameter in policy.parameters():
+        parameter.data = parameter.data.to(dtype) if parameter.requires_grad else parameter.data
+    refused(rf"lora_A.*is in {dtype}, in which a small step is rounded away", model=policy)
+
+
 def test_model_without_adapters_is_refused():
     refused("model is a LlamaForCausalLM; this trainer trains adapters", model=llama())
 

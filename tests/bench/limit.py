@@ -57,8 +57,9 @@ def main(precision: str = "bf16", layers: str = "top") -> None:
     speeds.append(flops_per_second(dtype))
     speed, took, work = sum(speeds) / 2, sorted(seconds)[2], counted.get_total_flops()
     print(
-        f"{precision}-{layers}: optimisation {work / 1e9:.0f} GFLOP; a matrix product of 2048 reaches {speed / 1e9:.0f} "
-        f"GFLOP/s, at which it takes {work / speed:.2f} s; it took {took:.2f} s, {took * speed / work:.2f} times as long"
+        f"{precision}-{layers}: optimisation {work / 1e9:.0f} GFLOP; a matrix product of 2048 reaches "
+        f"{speed / 1e9:.0f} GFLOP/s, at which it takes {work / speed:.2f} s; it took {took:.2f} s, "
+        f"{took * speed / work:.2f} times as long"
     )
 
 
