@@ -9,11 +9,14 @@ from helpers.download import CourseError
 COMMANDS = {
     "fetch": "fetch and verify model and ratings, convert the model once",
     "doctor": "check Python, packages, device, model, ratings and memory",
+    "plan": "say whether a model fits a GPU, and where the memory goes",
     "reward": "train the reward adapter from people's ratings",
     "train": "run PPO on the course's model, from start to a saved adapter",
     "exercises": "write exercises/ from solutions/",
     "lessons": "execute lessons and solutions and store their outputs",
     "grade": "grade a folder of submissions",
+    "badges": "let every notebook be opened on Colab from your fork",
+    "release": "write the zip of one lesson to hand out",
 }
 
 

@@ -70,9 +70,10 @@ def python_finding(version: tuple[int, ...]) -> Finding:
 
 
 def package_findings() -> Iterator[Finding]:
-    """Look at each package of requirements.txt."""
+    """Look at each package of requirements.txt; where the course came without it (Colab), at those it declares."""
     ranges = declared_ranges()
-    for name, wanted in pins(REQUIREMENTS.read_text()).items():
+    wanted_versions = pins(REQUIREMENTS.read_text()) if REQUIREMENTS.exists() else ranges
+    for name, wanted in wanted_versions.items():
         yield package_finding(name, found_version(name), wanted, ranges.get(name.lower()))
 
 

@@ -1,0 +1,42 @@
+"""`python -m helpers release LESSON --out DIR`: the zip to hand out: a lesson, its exercises, the package."""
+
+import argparse
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from helpers.download import CourseError, written_aside
+
+ROOT = Path(__file__).parents[2]
+ALWAYS = ("README.md", "LICENSE", "Makefile", ".setup.sh", "environment.yml", "requirements.txt", "pyproject.toml")
+_DATE = (2026, 1, 1, 0, 0, 0)  # the same files make the same zip
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("lesson", type=int, help="its number")
+    parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where lesson_N.zip is written")
+    parser.add_argument("--course", type=Path, default=ROOT, metavar="FOLDER", help=argparse.SUPPRESS)
+
+
+def run(args: argparse.Namespace) -> int:
+    if not list((args.course / "notebooks").glob(f"{args.lesson}_*.ipynb")):
+        raise CourseError(f"There is no lesson {args.lesson} in {args.course / 'notebooks'}.")
+    args.out.mkdir(parents=True, exist_ok=True)
+    target, files = args.out / f"lesson_{args.lesson}.zip", sorted(handed_out(args.course, args.lesson))
+    with written_aside(target) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in files:
+            entry = zipfile.ZipInfo(f"lesson_{args.lesson}/{path.relative_to(args.course).as_posix()}", _DATE)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+    print(f"{target}: {len(files)} files, {target.stat().st_size / 2**20:.1f} MiB, no solutions.")
+    return 0
+
+
+def handed_out(course: Path, lesson: int) -> Iterator[Path]:
+    """What a learner needs for one lesson: no solutions, no tests, no other lesson."""
+    yield from (course / name for name in ALWAYS)
+    yield from (path for path in (course / "helpers").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    yield from (course / "notebooks").glob("*.json")
+    yield from (course / "notebooks" / "images").glob("*")
+    for folder in ("notebooks", "exercises"):
+        yield from (course / folder).glob(f"{lesson}_*.ipynb")

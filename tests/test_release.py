@@ -1,0 +1,38 @@
+"""What is handed out holds one lesson and all it needs, and no solution."""
+
+import zipfile
+
+import pytest
+
+from helpers.__main__ import main
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("out")
+    assert main(["release", "2", "--out", str(folder)]) == 0
+    with zipfile.ZipFile(folder / "lesson_2.zip") as archive:
+        yield {name.removeprefix("lesson_2/"): archive.read(name) for name in archive.namelist()}
+
+
+def test_release_holds_the_lesson_its_exercises_and_the_package(released):
+    assert {"notebooks/2_add_lora_adapters.ipynb", "exercises/2_add_lora_adapters.ipynb"} <= released.keys()
+    assert {"README.md", "Makefile", ".setup.sh", "requirements.txt", "helpers/__init__.py"} <= released.keys()
+    assert "helpers/reward_adapter/adapter_model.safetensors" in released
+
+
+def test_release_holds_no_solution_no_test_and_no_other_lesson(released):
+    notebooks = [name for name in released if name.endswith(".ipynb")]
+    assert len(notebooks) == 2 and not [n for n in released if n.startswith(("solutions/", "tests/")) or ".pyc" in n]
+    assert not [name for name, text in released.items() if b"### BEGIN SOLUTION" in text and name.endswith(".ipynb")]
+
+
+def test_release_made_twice_is_the_same_file(tmp_path):
+    for name in ("a", "b"):
+        main(["release", "1", "--out", str(tmp_path / name)])
+    assert (tmp_path / "a" / "lesson_1.zip").read_bytes() == (tmp_path / "b" / "lesson_1.zip").read_bytes()
+
+
+def test_release_of_a_lesson_that_is_none_says_so(tmp_path, capsys):
+    assert main(["release", "99", "--out", str(tmp_path)]) == 1
+    assert "There is no lesson 99" in capsys.readouterr().err and not list(tmp_path.iterdir())
