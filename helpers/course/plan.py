@@ -1,0 +1,175 @@
+"""`python -m helpers plan`: does a model fit a GPU, where does the memory go, and how large may batch and length be?"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from helpers import plan, shapes
+from helpers.download import CourseError
+from helpers.plan import GPUS, METHODS, MIB, PRECISIONS, Job
+from helpers.shapes import Shape
+
+MOST_SEQUENCES, MOST_TOKENS = 4096, 131_072  # where the search for the largest ends
+MICRO_BATCHES = (8, 4, 2, 1)
+TRAINED = {
+    "full": "PPO with four models, policy and value model trained in full (lesson 0)",
+    "ppo": "PPO on one frozen backbone, adapters on q and v of",
+    "qlora": "supervised fine-tuning, checkpointed, adapters on every linear layer of",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    models = ", ".join(shapes.MODELS)
+    parser.add_argument("--model", default="SmolLM2-135M", help=f"a folder, a hub id, or one of: {models}")
+    cards = ", ".join(GPUS)
+    parser.add_argument("--gpu", default="t4", help=f"GiB of memory, cpu (this machine's), or one of: {cards}")
+    parser.add_argument("--method", choices=METHODS, default="ppo", help="default: ppo, this course's trainer")
+    parser.add_argument("--precision", choices=PRECISIONS, help="default: 8bit for ppo, 4bit for qlora, fp32 for full")
+    parser.add_argument(
+        "--layers", choices=("top", "all"), default="top", help="adapted layers (ppo; default: top third)"
+    )
+    parser.add_argument("--r", type=positive, default=8, help="rank of the adapters (default: 8)")
+    parser.add_argument("--batch", type=positive, default=16, help="sequences a rollout (default: 16)")
+    parser.add_argument(
+        "--micro-batch", type=positive, help="sequences a training pass (default: what fits, at most 8)"
+    )
+    parser.add_argument("--length", type=positive, default=32, help="tokens of prompt and response (default: 32)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the plan; return 0 if it fits, 1 if not."""
+    shape, (card, capacity) = shape_named(args.model), card_named(args.gpu)
+    job = job_of(args, shape, capacity, on_gpu=args.gpu != "cpu")
+    print(report(shape, job, card, capacity))
+    return 0 if plan.peak(shape, job)[1] <= capacity else 1
+
+
+def job_of(args: argparse.Namespace, shape: Shape, capacity: int, on_gpu: bool) -> Job:
+    """What the options ask for; without `--micro-batch`, with the largest one of at most 8 that fits.
+
+    Raises:
+        CourseError: full fine-tuning in another precision than fp32, or a sequence without a prompt.
+    """
+    if args.length < 4:
+        raise CourseError(f"--length {args.length}: a quarter is the prompt, so it must be at least 4 tokens.")
+    precision = args.precision or METHODS[args.method]
+    if args.method == "full" and precision != "fp32":
+        raise CourseError(f"--method full is planned in fp32 only, as in lesson 0. Leave --precision {precision} out.")
+    job = Job(args.method, precision, args.layers, args.r, args.batch, args.batch, args.length, on_gpu)
+    if args.method == "qlora":
+        return job
+    if args.micro_batch:
+        return replace(job, micro_batch=min(args.micro_batch, args.batch))
+    tried = [replace(job, micro_batch=min(rows, args.batch)) for rows in MICRO_BATCHES]
+    return next((found for found in tried if plan.peak(shape, found)[1] <= capacity), tried[-1])
+
+
+def shape_named(model: str) -> Shape:
+    """A model of the table, or the shape in the configuration of a folder or hub id; no weights are read.
+
+    Raises:
+        CourseError: there is none, or its layers are not known.
+    """
+    if found := shapes.named(model):
+        return found
+    if not Path(model).exists() and "/" not in model:
+        raise CourseError(
+            f"--model {model}: neither in the table ({', '.join(shapes.MODELS)}) nor a folder here. A hub id has a "
+            "slash, such as Qwen/Qwen2.5-0.5B."
+        )
+    from transformers import AutoConfig  # it takes seconds, and a name of the table needs it not
+
+    try:
+        return shapes.shape_of(AutoConfig.from_pretrained(model), model)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise CourseError(
+            f"--model {model} cannot be planned: {reason} It must be a folder with a config.json, the id of a model on "
+            f"the hub (with a network), or one of {', '.join(shapes.MODELS)}."
+        ) from error
+
+
+def card_named(gpu: str) -> tuple[str, int]:
+    """A name, and its memory in bytes.
+
+    Raises:
+        CourseError: neither a known card nor a number above 0.
+    """
+    if gpu.lower() in GPUS:
+        return gpu.lower(), GPUS[gpu.lower()] * MIB
+    if gpu == "cpu":
+        import psutil
+
+        return "this machine's CPU", psutil.virtual_memory().total
+    try:
+        gib = float(gpu)
+    except ValueError:
+        gib = 0
+    if not 0 < gib < 10_000:
+        raise CourseError(f"--gpu {gpu}: a number of GiB, cpu, or one of {', '.join(GPUS)}.")
+    return f"a card of {gib:g} GiB", int(gib * 2**30)
+
+
+def report(shape: Shape, job: Job, card: str, capacity: int) -> str:
+    """The whole answer, as text."""
+    phase, total = plan.peak(shape, job)
+    lines = plan.phases(shape, job)
+    trained = "" if job.method == "full" else f" {job.adapted_layers(shape)} of {shape.layers} layers, r={job.r}"
+    text = [
+        f"{shape.name}: {shape.parameters / 1e9:.2f} billion weights ({shape.source})",
+        f"{TRAINED[job.method]}{trained}; weights in {job.precision}",
+        f"batch {job.batch}, {job.micro_batch} at a time, length {job.length}; {card}: {capacity / MIB:,.0f} MiB",
+        "",
+        *[f"{line:18}{size / MIB:10,.0f} MiB" for line, size in lines[phase].items()],
+        f"{'peak, ' + phase:18}{total / MIB:10,.0f} MiB",
+    ]
+    others = [f"{name} {sum(of.values()) / MIB:,.0f} MiB" for name, of in lines.items() if name != phase]
+    if others:
+        text += [f"(other phases: {', '.join(others)})"]
+    return "\n".join([*text, "", *verdict(shape, job, total, capacity)])
+
+
+def verdict(shape: Shape, job: Job, total: int, capacity: int) -> list[str]:
+    """Whether it fits, by how much, and the largest batch and length that do."""
+    left = capacity - total
+    if left >= 0:
+        said = [f"It fits: {left / MIB:,.0f} MiB are left."]
+        if left < 0.05 * capacity:
+            said += ["That is less than 5%: an allocator that leaves gaps may need it. Try a smaller batch first."]
+    else:
+        said = [f"It does not fit: {-left / MIB:,.0f} MiB are missing."]
+    if shape.family == "gpt_neox" and job.method == "ppo":
+        said += ["(On paper: this course's trainer does not run GPT-NeoX models.)"]
+    batch, length = suggested_batch(shape, job, capacity), suggested_length(shape, job, capacity)
+    if not batch and not length:
+        alone = plan.peak(shape, replace(job, batch=1, micro_batch=1, length=4))[1]
+        return [
+            *said,
+            f"One sequence of 4 tokens needs {alone / MIB:,.0f} MiB: take fewer bits, a smaller model, or more.",
+        ]
+    most = f"batch {batch} at length {job.length}" if batch else f"no batch at length {job.length}"
+    longest = f"length {length} at batch {job.batch}" if length else f"no length at batch {job.batch}"
+    return [*said, f"The largest that fits: {most}, or {longest}."]
+
+
+def suggested_batch(shape: Shape, job: Job, capacity: int) -> int:
+    """The largest batch of this length, in micro-batches of at most this size; 0: none."""
+
+    def fits(batch: int) -> bool:
+        rows = batch if job.method == "qlora" else min(batch, job.micro_batch)
+        return plan.peak(shape, replace(job, batch=batch, micro_batch=rows))[1] <= capacity
+
+    return plan.largest(fits, MOST_SEQUENCES)
+
+
+def suggested_length(shape: Shape, job: Job, capacity: int) -> int:
+    """The longest sequences of this batch; 0: none of 4 tokens."""
+    fits = plan.largest(lambda n: plan.peak(shape, replace(job, length=4 * n))[1] <= capacity, MOST_TOKENS // 4)
+    return 4 * fits
+
+
+def positive(text: str) -> int:
+    """A whole number above 0, for argparse."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number

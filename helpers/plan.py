@@ -1,0 +1,254 @@
+"""Does it fit? The memory of a training run, line by line and phase by phase, from a model's shape alone; in bytes.
+
+Three methods: "full", the four models of lesson 0; "ppo", this course's trainer, one frozen backbone with adapters;
+"qlora", supervised fine-tuning of adapters on a 4-bit model with gradient checkpointing (Dettmers et al., 2023).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from helpers import bill
+from helpers.shapes import Shape
+
+MIB = 2**20
+METHODS = {"full": "fp32", "ppo": "8bit", "qlora": "4bit"}  # and the precision of each, where none is asked for
+PRECISIONS = ("fp32", "fp16", "bf16", "8bit", "4bit")
+NF4 = {
+    "ppo": 0.5 + 4 / 64,
+    "qlora": 0.5 + 1 / 64 + 4 / (64 * 256),
+}  # bytes a weight: one scale for 64, doubly quantized
+CHUNK_LOGITS = 2**20  # as in helpers.backbone, which would need torch and seconds to import
+REWARD_RANK = 16  # of the reward adapter, which the backbone also holds
+CUDA_CONTEXT = 666_632_192  # with all kernels loaded; pytorch pull request 86509 (a fresh, lazy one takes 426 MiB)
+LIBRARIES = 448 * MIB  # Python and what the trainer imports and loads when it runs; measured, tests/bench/peaks.json
+GPUS = {  # MiB, as nvidia-smi shows them
+    "t4": 15_360,
+    "a10g": 23_028,
+    "l4": 23_034,
+    "rtx4090": 24_564,
+    "rtx3090": 24_576,
+    "a100-40": 40_960,
+    "a6000": 49_140,
+    "h100": 81_559,
+    "a100-80": 81_920,
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done with a model.
+
+    Attributes:
+        method, precision: one of `METHODS`, and of `PRECISIONS`. What 8-bit and 4-bit leave is float32 ("ppo", "full"),
+            or bfloat16 ("qlora").
+        layers: adapters on "all" layers, or on the "top" third. "qlora" adapts every linear layer, "ppo" q and v.
+        r: rank of the adapters.
+        batch, micro_batch: sequences a rollout, and sequences a pass of a training step. "qlora" has passes only.
+        length: tokens of a sequence; a quarter of them is the prompt.
+        on_gpu: else in the memory of a CPU.
+    """
+
+    method: str = "ppo"
+    precision: str = "8bit"
+    layers: str = "top"
+    r: int = 8
+    batch: int = 16
+    micro_batch: int = 8
+    length: int = 32
+    on_gpu: bool = True
+
+    @property
+    def response(self) -> int:
+        return self.length - self.length // 4
+
+    @property
+    def number(self) -> int:
+        """Bytes of a number that is computed with."""
+        return 2 if self.precision in ("fp16", "bf16") or self.method == "qlora" else 4
+
+    def adapted_layers(self, shape: Shape) -> int:
+        return shape.layers if self.layers == "all" or self.method == "qlora" else max(1, round(shape.layers / 3))
+
+
+def phases(shape: Shape, job: Job) -> dict[str, dict[str, int]]:
+    """What is in memory in each phase of a run: bytes for each line of the bill, lines in the order of `bill.LINES`.
+
+    Raises:
+        ValueError: "full" is predicted in float32 only.
+    """
+    if job.method == "full":
+        found = {"full": full_bill(shape, job)}
+    elif job.method == "qlora":
+        found = {"training": _fixed(shape, job) | _step(shape, job)}
+    else:
+        found = {
+            "writing": _fixed(shape, job) | _writing(shape, job),
+            "judging": _fixed(shape, job) | _judging(shape, job),
+            "training": _fixed(shape, job) | _step(shape, job),
+        }
+    base = {"CUDA context": CUDA_CONTEXT} if job.on_gpu else {"libraries": LIBRARIES}
+    order = (*bill.LINES, "working memory")
+    return {phase: {line: lines[line] for line in order if line in lines} | base for phase, lines in found.items()}
+
+
+def peak(shape: Shape, job: Job) -> tuple[str, int]:
+    """The phase that needs most, and its bytes."""
+    totals = {phase: sum(lines.values()) for phase, lines in phases(shape, job).items()}
+    return max(totals.items(), key=lambda phase: phase[1])
+
+
+def weight_bytes(shape: Shape, job: Job) -> int:
+    """One model in the precision of the job."""
+    if job.precision not in ("8bit", "4bit"):
+        return bill.BYTES[job.precision] * shape.parameters
+    other = job.number * shape.other_weights
+    if job.precision == "4bit":
+        return int(NF4["qlora" if job.method == "qlora" else "ppo"] * shape.linear_weights) + other
+    return shape.linear_weights + 4 * shape.linear_rows + other  # int8, and a float32 scale for each row
+
+
+def adapter_weights(shape: Shape, job: Job) -> int:
+    """Weights that the policy trains, without the value head."""
+    adapted = shape.linear if job.method == "qlora" else shape.adapted
+    return job.adapted_layers(shape) * job.r * sum(sum(shape.linear[name]) for name in adapted)
+
+
+def full_bill(shape: Shape, job: Job) -> dict[str, int]:
+    """The bill of lesson 0: four models, policy and value model trained in full; `bill.predicted_bill` where it knows
+    the family.
+
+    Qwen2's biases are added to it. GPT-NeoX is counted here, with rotary positions on a quarter of each head.
+    """
+    if job.precision != "fp32":
+        raise ValueError(f"precision={job.precision!r}: full fine-tuning is planned in fp32 only.")
+    run = bill.Run(batch=job.batch, micro_batch=job.micro_batch, prompt_length=job.length // 4)
+    run = replace(run, response_length=job.response)
+    if shape.family != "gpt_neox":
+        lines = bill.predicted_bill(shape.config, run)
+        extra = {"weights": 4 * 4, "gradients": 2 * 4, "optimizer state": 2 * 8}
+        return lines | {line: lines[line] + times * shape.biases for line, times in extra.items()}
+    head, output = shape.width, shape.vocabulary * shape.width
+    trained = 2 * shape.parameters + head - output
+    tokens = job.micro_batch * job.length
+    # Input, both norms, q, k, 3 for v (see `kept_by_layer`), attention twice; gelu's input and output; norms' moments.
+    layer = 10 * shape.width + shape.heads + 4 + 2 * shape.inner
+    ends = tokens * (4 * (2 * shape.width + 2) + 8) + 2 * 4 * job.length * (shape.queries // shape.heads // 4)
+    return {
+        "weights": 4 * (4 * shape.parameters + 2 * (head - output)),
+        "adapters": 0,
+        "gradients": 4 * trained,
+        "optimizer state": 8 * trained,
+        "activations": 2 * (4 * tokens * shape.layers * layer + ends),
+        "logits": bill.logits_bytes(shape.config, run),
+        "KV cache": bill.kv_cache_bytes(shape.config, run),
+        "rollout buffers": bill.rollout_bytes(run),
+    }
+
+
+def _fixed(shape: Shape, job: Job) -> dict[str, int]:
+    """What stays from the first optimizer step on."""
+    trained = adapter_weights(shape, job) + (shape.width + 1 if job.method == "ppo" else 0)
+    held = trained
+    if job.method == "ppo":
+        reward = replace(job, layers="top", r=REWARD_RANK)
+        held += adapter_weights(shape, reward) + shape.width + 1
+    return {"weights": weight_bytes(shape, job), "adapters": 4 * held, "optimizer state": 8 * trained}
+
+
+def _writing(shape: Shape, job: Job) -> dict[str, int]:
+    """While the policy writes: keys and values of all layers, and one more layer's while they are joined."""
+    cache = 2 * job.batch * (job.length - 1) * shape.keys * job.number
+    prompt = job.batch * (job.length - job.response)
+    return {
+        "KV cache": shape.layers * cache,
+        "logits": 12 * job.batch * shape.vocabulary,  # scaled logits, their softmax, and its sums, in float32
+        "working memory": cache + _pass(shape, job, prompt) + _dequantized(shape, job),
+    }
+
+
+def _judging(shape: Shape, job: Job) -> dict[str, int]:
+    """While every role reads what was written: the trunk on the whole batch, the top on a micro-batch."""
+    rows = job.batch if job.adapted_layers(shape) < shape.layers else job.micro_batch
+    return {
+        "rollout buffers": _rollout(shape, job),
+        "logits": _logits(shape, job)["logits"],
+        "working memory": _pass(shape, job, rows * job.length) + _mask(job, rows) + _dequantized(shape, job),
+    }
+
+
+def _step(shape: Shape, job: Job) -> dict[str, int]:
+    """While a micro-batch is trained: gradients, and what its forward keeps."""
+    tokens = job.micro_batch * job.length
+    layer = tokens * kept_by_layer(shape, job)
+    if job.method == "qlora":  # of each layer its input; of one layer at a time, all
+        activations = layer + shape.layers * tokens * shape.width * job.number
+    else:
+        activations = layer * job.adapted_layers(shape)
+    backward = 3 * tokens * max(shape.inner, shape.width) * job.number  # the gradients that flow through one block
+    lines = {"gradients": _fixed(shape, job)["optimizer state"] // 2, "activations": activations}
+    lines |= _logits(shape, job) | {"working memory": backward + _dequantized(shape, job)}
+    return lines | ({"rollout buffers": _rollout(shape, job)} if job.method == "ppo" else {})
+
+
+def kept_by_layer(shape: Shape, job: Job) -> int:
+    """Bytes that one adapted layer keeps for the backward of each token, with padded prompts (a mask).
+
+    Equal to what is counted on a live model on a CPU, but for the first layer, whose norm keeps nothing:
+
+    - A norm of a Llama keeps its input in float32 and 1 / rms; LayerNorm keeps its input once for both of GPT-NeoX.
+    - Attention keeps queries, keys and values at the width of the queries (grouped ones are repeated), its output, a
+      float32 a head, and its mask: one number for each token before.
+    - LoRA keeps its input in float32: a copy of its own for each adapter if numbers are of 2 bytes, else one for all
+      that have the same input; and A x.
+    - 8-bit layers keep their input, frozen or not. 4-bit layers do not.
+    """
+    number, width, inner = job.number, shape.width, shape.inner
+    adapted = shape.linear if job.method == "qlora" else shape.adapted
+    kept = number * (4 * shape.queries + job.length) + 4 * shape.heads + 4 * job.r * len(adapted)
+    inputs = {name: shape.linear[name][1] for name in adapted}
+    kept += 4 * sum(inputs.values()) if number == 2 else 4 * width  # in float32 q and v share one
+    eight = job.precision == "8bit"
+    if shape.family == "gpt_neox":  # one input of both norms; values are a view of all that `query_key_value` returned
+        return kept + number * (3 * width + 4 + inner) + eight * number * (2 * width + inner)
+    return kept + 2 * (4 * width + 4) + 3 * number * inner + eight * number * (width + inner)
+
+
+def _logits(shape: Shape, job: Job) -> dict[str, int]:
+    if job.method == "qlora":  # cross-entropy: the logits, in float32 too, their log-softmax, and a gradient
+        return {"logits": job.micro_batch * job.length * shape.vocabulary * (job.number + 12)}
+    rows = job.micro_batch * job.response
+    slice_of_logits = min(CHUNK_LOGITS, rows * shape.vocabulary) * (4 + 2 * job.number)
+    return {"logits": slice_of_logits + 3 * 4 * rows * shape.width}  # and the gradients of the rows, summed along
+
+
+def _rollout(shape: Shape, job: Job) -> int:
+    """Tokens, what the roles said of them, what enters the first adapted layer, and the mask of that layer."""
+    tokens = job.batch * job.length
+    return 8 * tokens + 6 * 4 * job.batch * job.response + tokens * (shape.width * job.number + job.length)
+
+
+def _pass(shape: Shape, job: Job, tokens: int) -> int:
+    """What a pass without gradients holds at once: a block's input, its norm in float32, and the feed-forward block."""
+    return tokens * (2 * job.number * shape.width + 2 * 4 * shape.width + 3 * job.number * shape.inner)
+
+
+def _mask(job: Job, rows: int) -> int:
+    return rows * job.length**2 * job.number
+
+
+def _dequantized(shape: Shape, job: Job) -> int:
+    """The largest linear layer, when it is brought back to floats for a product."""
+    quantized = job.precision in ("8bit", "4bit")
+    return quantized * job.number * max(rows * columns for rows, columns in shape.linear.values())
+
+
+def largest(fits: Callable[[int], bool], most: int) -> int:
+    """The largest number from 1 to `most` that fits, if what is larger never fits better; 0 if not even 1 does."""
+    low, high = 0, 1
+    while high <= most and fits(high):
+        low, high = high, 2 * high
+    high = min(high, most + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
