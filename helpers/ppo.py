@@ -103,7 +103,8 @@ class PPOTrainer:
 
     def train(self, updates: int) -> list[dict]:
         """Do `updates` more updates; returns `history`, one dictionary of metrics for each update so far."""
-        bar = tqdm(range(updates), desc="ppo", unit="update", disable=not self.accelerator.is_main_process)
+        silent = {} if self.accelerator.is_main_process else {"disable": True}  # else the user's TQDM_DISABLE decides
+        bar = tqdm(range(updates), desc="ppo", unit="update", **silent)
         for _ in bar:
             started = time.perf_counter()
             rollout = self._roll_out()
@@ -147,7 +148,6 @@ class PPOTrainer:
         tokens, mask = generate(self.backbone, prompts, mask, uniforms.to(prompts.device), limits)
         written = Written(tokens, mask, config.response_length, config.temperature)
         scores = self._scores(written)
-
         size = "micro_batch" if self.forward_batch is None else "forward_batch"
         rollout = self._with_less_memory(
             size, lambda: judged(self.backbone, self.value_head, written, scores, getattr(self, size))

@@ -1,5 +1,10 @@
 """The trainer: what each step does, what it leaves alone, and what it reports."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from accelerate.tracking import GeneralTracker
@@ -577,3 +582,13 @@ def test_processes_that_cannot_share_a_rollout_evenly_are_refused():
 
     with pytest.raises(ValueError, match="batch_size=4: it must be a multiple of the 3 processes"):
         refuse_world(config_of(), 3)
+
+
+def test_training_shows_a_bar_unless_tqdm_is_disabled(capfd):
+    code = "from tiny_ppo import trainer_of; trainer_of().train(updates=1)"
+    shown = {}
+    for disabled in ("0", "1"):
+        environment = {**os.environ, "TQDM_DISABLE": disabled, "PYTHONPATH": str(Path(__file__).parent)}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        shown[disabled] = "ppo" in done.stderr
+    assert shown == {"0": True, "1": False}

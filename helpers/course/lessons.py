@@ -2,6 +2,7 @@
 
 import argparse
 import base64
+import os
 import re
 import sys
 import tempfile
@@ -65,7 +66,7 @@ def executed(file: Path, seconds: int) -> tuple[NotebookNode, SimpleNamespace]:
     _use_this_python(client)
     try:
         with measured.measured() as figures:
-            client.execute()
+            client.execute(env={**os.environ, "TQDM_DISABLE": "1"})  # a bar would be stored as an error's red text
     except CellExecutionError as error:
         raise ValueError(f"Cell {_number_of_failed(notebook)}: {error.ename}: {error.evalue}") from None
     except (CellTimeoutError, DeadKernelError) as error:
