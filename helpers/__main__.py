@@ -14,6 +14,7 @@ COMMANDS = {
     "train": "run PPO on the course's model, from start to a saved adapter",
     "exercises": "write exercises/ from solutions/",
     "lessons": "execute lessons and solutions and store their outputs",
+    "signatures": "compare the recorded calls of TRL's trainers with the newest TRL",
     "grade": "grade a folder of submissions",
     "badges": "let every notebook be opened on Colab from your fork",
     "release": "write the zip of one lesson to hand out",
