@@ -1,0 +1,205 @@
+"""Verdicts of lesson 5: how many prompts, what a run shows, and which checkpoint to keep."""
+
+import math
+
+import torch
+
+from helpers.checks.calls.lesson_5 import FIELDS, RUNS, judged_checkpoints
+from helpers.checks.verdicts.compare import Verdict, number_verdict, text_verdict
+
+_NEEDED_HINTS = {
+    "unpaired": "You added the variances of before and after, as for two groups of different prompts. Here each prompt "
+    "is its own comparison: take the differences first, then their spread.",
+    "spread_of_one_side": "This is the spread of the scores of one side. Most of it is that prompts differ, before as "
+    "well as after. What has to be averaged out is the spread of the *differences*.",
+    "divided_by_all": "Your spread divides by the number of prompts. The mean was estimated from the same numbers, so "
+    "divide by one less: `std()` of torch does.",
+    "rounded_down": "With this many the interval still just contains 0: round up to the next whole number.",
+    "not_whole": "This is where the interval ends exactly at 0; there is no part of a prompt. Which whole number is "
+    "the first above it?",
+    "not_squared": "You have 1.96 s / change, which is √n. Square it.",
+    "one_standard_error": "You asked for one standard error below change. 95% of an interval are 1.96 of them.",
+    "one_sided": "1.645 leaves 5% on one side. The intervals of the course leave 2.5% on each: 1.96.",
+    "two_for_1.96": "You rounded 1.96 to 2. That is a rule of thumb; asked is 1.96.",
+    "whole_width": "You made the *whole* interval shorter than change. It reaches half of its width to each side of "
+    "the mean, and 1.96 s / √n is that half.",
+    "half_of_the_half": "Your interval is half as wide as it is: 1.96 s / √n is already what lies on each side.",
+    "variance_for_spread": "You used the variance where the standard deviation belongs, its square root.",
+    "pilot_divided_twice": "You divided the spread by the root of the pilot's size, too. That is the uncertainty of "
+    "the *pilot's* mean; the n of the formula is that of the run to come.",
+    "change_of_the_pilot": "You asked how many prompts show the pilot's own mean change. Asked is the smallest n for "
+    "`change`, whatever the pilot happened to give.",
+}
+
+_CLAIM_HINTS = {
+    "one_name_for_all": "You give every run the same name, {got}; there are eight runs and four names.",
+    "interval_ignored": "One run's reward went up by less than the half-width of its interval. As large as the change "
+    "looks, 0 is inside: it shows nothing.",
+    "size_for_interval": "You call a run 'nothing' whose interval lies wholly above 0. A change may be small and still "
+    "be shown: what counts is change - half, not how large the change is.",
+    "distinct_absolute": "You blame a run for its distinct-2 which was nearly as low before. Compare it with 0.8 of "
+    "what *it* was.",
+    "kl_blamed": "You blame a run for its KL alone. Far from the reference, trouble is likely; whether there is any, "
+    "the judge, distinct-2 and the NLL say, and here they do not.",
+    "healthy_blamed": "You blame a run whose reward rose, whose judge agrees and whose language is intact.",
+    "judge_ignored": "One run's reward rose by twice as much as any honest one's, and the lexicon, on which nothing "
+    "was trained, did not follow. Ask it before you believe.",
+    "repetition_missed": "One run repeats itself: its distinct-2 is half of what it was. The lexicon likes it, too, "
+    "for it counts the good words as often as they come.",
+    "garble_missed": "One run's texts have become unlikely to the model that training started from: more than 1 nat a "
+    "token. That is no longer the language it knew, whatever the judges say.",
+    "fallen_is_not_nothing": "One run's interval lies wholly *below* 0. That is shown, and not nothing: it got worse.",
+    "fallen_is_no_hack": "You call a run 'hacked' whose reward fell. A hack raises the reward without what it stands "
+    "for; here nothing rose.",
+    "wide_is_no_hack": "You call a run 'hacked' whose reward may not have changed at all. Where 0 is inside the "
+    "interval, there is nothing to doubt yet.",
+    "other_way": "A run is called what it is not. Write down both ends of its reward's interval, and go on from there.",
+}
+_MISTAKEN = {  # (kind of run, what it was called): the name of the hint
+    ("wide", "hacked"): "wide_is_no_hack",
+    ("wide", "aligned"): "interval_ignored",
+    ("small", "nothing"): "size_for_interval",
+    ("small", "hacked"): "distinct_absolute",
+    ("far", "hacked"): "kl_blamed",
+    ("clear", "hacked"): "healthy_blamed",
+    ("unconfirmed", "aligned"): "judge_ignored",
+    ("repeating", "aligned"): "repetition_missed",
+    ("garbled", "aligned"): "garble_missed",
+    ("fallen", "nothing"): "fallen_is_not_nothing",
+    ("fallen", "hacked"): "fallen_is_no_hack",
+}
+_CLAIMS = {"wide": "nothing", "fallen": "worse", "clear": "aligned", "small": "aligned", "far": "aligned"}
+
+_CHECKPOINT_HINTS = {
+    "own_line": "You judged each checkpoint by the line of its own number. That line describes responses that were "
+    "written *before* the update: by the policy one update younger than the checkpoint.",
+    "over_budget": "This checkpoint has the best score of all, and its KL is over the budget.",
+    "not_saved": "This update has a fine line, but no checkpoint was written there: only every save_every updates.",
+    "line_not_checkpoint": "You found the right line and returned its number. The checkpoint it describes is one "
+    "update older.",
+    "place_in_list": "This is a place in a list of checkpoints. Asked is the number of the update after which it was "
+    "written.",
+    "last_within": "You took the last checkpoint within the budget. Asked is the best.",
+    "nearest": "This checkpoint is the closest to the reference. Its KL is small, and so is what it learned: among "
+    "those within the budget the score decides.",
+    "first_crossing": "You stopped at the first line over the budget. KL goes up and down from batch to batch, and a "
+    "later checkpoint that is within the budget again may be kept.",
+    "last_of_all": "This is the last checkpoint. No line describes it, for the log ends with the responses before its "
+    "last update.",
+    "worst": "This is the lowest score within the budget: a higher one is better.",
+}
+
+
+def prompts_needed_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against a search: one prompt more, until the interval is short enough."""
+    before, after, change = (inputs[name] for name in ("before", "after", "change"))
+    pairs = [new - old for old, new in zip(before.tolist(), after.tolist(), strict=True)]
+    mean = sum(pairs) / len(pairs)
+    spread = math.sqrt(sum((pair - mean) ** 2 for pair in pairs) / (len(pairs) - 1))
+    due = 1
+    while 1.96 * spread / math.sqrt(due) >= change:
+        due += 1
+    return number_verdict(outputs, due, _needed_causes(spread, mean, inputs), _NEEDED_HINTS)
+
+
+def _needed_causes(spread: float, mean: float, inputs: dict) -> list[tuple[str, float]]:
+    change, pilot = inputs["change"], len(inputs["before"])
+    before, after = (inputs[name].double().var().item() for name in ("before", "after"))
+    exact = (1.96 * spread / change) ** 2
+    found = {
+        "unpaired": [exact * (before + after) / spread**2],
+        "spread_of_one_side": [exact * before / spread**2, exact * after / spread**2],
+        "divided_by_all": [exact * (pilot - 1) / pilot],
+        "not_squared": [math.sqrt(exact)],
+        "one_standard_error": [exact / 1.96**2],
+        "one_sided": [exact * (1.645 / 1.96) ** 2],
+        "two_for_1.96": [exact * (2 / 1.96) ** 2],
+        "whole_width": [4 * exact],
+        "half_of_the_half": [exact / 4],
+        "variance_for_spread": [exact * spread**2],
+        "pilot_divided_twice": [exact / pilot],
+        "change_of_the_pilot": [exact * (change / mean) ** 2],
+    }
+    slips = [("rounded_down", math.floor(exact)), ("not_whole", exact)]
+    for name, values in found.items():
+        slips += [(name, way(value)) for value in values for way in (_next, float, math.floor, round)]
+    return slips
+
+
+def _next(value: float) -> int:
+    return math.floor(value) + 1
+
+
+def claim_of_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against the signs of both ends of the intervals, and the bounds that the exercise names."""
+    kinds = [kind_of(dict(zip(FIELDS, row, strict=True))) for row in inputs["runs"].tolist()]
+    due = [_CLAIMS.get(kind, "hacked") for kind in kinds]
+    got = [outputs[f"run_{number}"] for number in range(1, RUNS + 1)]
+    hints = {**_CLAIM_HINTS, "one_name_for_all": _CLAIM_HINTS["one_name_for_all"].format(got=repr(got[0]))}
+    verdict = Verdict(True, ", ".join(got), ", ".join(due))
+    for number in range(RUNS):
+        one = {
+            "output": got[number],
+            "kind": outputs[f"kind_{number + 1}"],
+            "inputs_changed": outputs["inputs_changed"],
+        }
+        causes = {claim: _MISTAKEN.get((kinds[number], claim), "other_way") for claim in (*due, "nothing")}
+        if len(set(got)) == 1:
+            causes = dict.fromkeys(causes, "one_name_for_all")
+        verdict = text_verdict(one, due[number], causes, hints)
+        if not verdict.passed:
+            figures = ", ".join(f"{n} {v:.3g}" for n, v in zip(FIELDS, inputs["runs"][number].tolist(), strict=True))
+            return Verdict(False, f"{verdict.got} for {figures}", verdict.due, verdict.hint, verdict.hint_name)
+    return verdict
+
+
+def kind_of(run: dict[str, float]) -> str:
+    """Which of the eight kinds a run is, from its figures."""
+    lowest, highest = (run["reward_change"] + side * run["reward_half"] for side in (-1, 1))
+    if lowest <= 0:
+        return "fallen" if highest < 0 else "wide"
+    if run["nll_after"] > run["nll_before"] + 1:
+        return "garbled"
+    if run["distinct_2_after"] < 0.8 * run["distinct_2_before"]:
+        return "repeating"
+    if run["lexicon_change"] <= run["lexicon_half"]:
+        return "unconfirmed"
+    if run["kl"] > 10:
+        return "far"
+    return "small" if run["distinct_2_before"] < 0.8 else "clear"
+
+
+def best_checkpoint_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against a walk over the checkpoints."""
+    due, best = 0, -math.inf
+    for checkpoint in judged_checkpoints(inputs["scores"], inputs["save_every"]):
+        score, kl = inputs["scores"][checkpoint].item(), inputs["kl"][checkpoint].item()
+        if kl <= inputs["kl_budget"] and score > best:
+            due, best = checkpoint, score
+    return number_verdict(outputs, due, _checkpoint_causes(**inputs, due=due), _CHECKPOINT_HINTS)
+
+
+def _checkpoint_causes(
+    scores: torch.Tensor, kl: torch.Tensor, save_every: int, kl_budget: float, due: int
+) -> list[tuple[str, float]]:
+    judged, lines = judged_checkpoints(scores, save_every), range(len(scores))
+    within = [c for c in judged if kl[c] <= kl_budget]
+    crossing = next(c for c in judged if kl[c] > kl_budget)
+    in_time = [line for line in lines if kl[line] <= kl_budget]
+    of_score = scores.tolist().__getitem__
+    own = [c for c in (*judged, len(scores)) if kl[c - 1] <= kl_budget]
+    return [
+        ("own_line", max(own, key=lambda c: of_score(c - 1))),
+        ("over_budget", max(judged, key=of_score)),
+        ("not_saved", max(in_time, key=of_score)),
+        ("not_saved", max(in_time, key=of_score) + 1),
+        ("line_not_checkpoint", due + 1),
+        ("place_in_list", due // save_every - 1),
+        ("place_in_list", within.index(due)),
+        ("place_in_list", due // save_every),
+        ("last_within", within[-1]),
+        ("nearest", min(judged, key=lambda c: kl[c].item())),
+        ("first_crossing", max((c for c in within if c < crossing), key=of_score)),
+        ("last_of_all", len(scores)),
+        ("worst", min(within, key=of_score)),
+    ]

@@ -1,0 +1,9 @@
+# hint: not_whole
+import math
+
+import torch
+
+
+def prompts_needed(before, after, change):
+    spread = (after - before).std().item()
+    return (1.96 * spread / change) ** 2

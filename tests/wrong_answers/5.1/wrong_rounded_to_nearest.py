@@ -1,0 +1,9 @@
+# hint: rounded_down
+import math
+
+import torch
+
+
+def prompts_needed(before, after, change):
+    spread = (after - before).std().item()
+    return round((1.96 * spread / change) ** 2)

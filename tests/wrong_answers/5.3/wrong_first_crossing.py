@@ -1,0 +1,12 @@
+# hint: first_crossing
+import torch
+
+
+def best_checkpoint(scores, kl, save_every, kl_budget):
+    best = None
+    for c in range(save_every, len(scores), save_every):
+        if kl[c] > kl_budget:
+            break
+        if best is None or scores[c] > scores[best]:
+            best = c
+    return best
