@@ -1,6 +1,7 @@
 """Does it learn? Train on prompts of the training split, and measure 256 held-out prompts before and after.
 
     python tests/bench/learn.py                      print the table of all recorded runs
+    python tests/bench/learn.py samples NAME         print its twenty samples, before and after
     python tests/bench/learn.py NAME … | all         do these runs anew; each writes tests/bench/learning/NAME.json
 
 A record holds the figures, the history of the training with the seconds at each update, and twenty samples.
@@ -24,7 +25,8 @@ from helpers.model import load_model, load_tokenizer, start_lesson
 from helpers.reward import AdapterReward
 
 FOLDER = Path(__file__).parent / "learning"
-HEALTHY = {"learning_rate": 1e-3, "kl_coef": 0.09, "batch_size": 48, "response_length": 24, "temperature": 1.0}
+HEALTHY = {"learning_rate": 1e-3, "kl_coef": 0.075, "batch_size": 48, "response_length": 24, "temperature": 1.0}
+KEYS = ("reward", "lexicon", "reference_nll", "kl")
 UPDATES = {"top": 30, "all": 15}  # in about equal time
 RUNS = {
     **{f"bf16-{layers}-seed{seed}": {"layers": layers, "seed": seed} for seed in range(3) for layers in UPDATES},
@@ -83,7 +85,7 @@ def trainers_of_the_value_loss() -> types.ModuleType:
 
 def compared(before: Responses, after: Responses) -> dict:
     found = {"held_out_prompts": len(before.prompts)}
-    for key in ("reward", "lexicon", "kl", "reference_nll"):
+    for key in KEYS:
         old, new = getattr(before, key), getattr(after, key)
         rows = {
             "before": mean_and_interval(old),
@@ -103,20 +105,23 @@ def samples(before: Responses, after: Responses, count: int = 20) -> list[dict]:
 
 
 def table(records: dict[str, dict]) -> str:
-    """A row a run; a change is printed only where its 95% interval excludes 0."""
+    """A row a run: the changes, each with its 95% interval."""
+    lines = [f"{'run':34} reward        lexicon       reference NLL   KL  distinct-2  broken     s"]
+    for name, found in records.items():
+        changes = [f"{by:+.2f} ± {half:.2f}" for by, half in (found[k]["change"] for k in KEYS[:3])]
+        variety, broken = found["distinct_2"]["after"] / found["distinct_2"]["before"], found["broken"]
+        cells = "  ".join(f"{text:12}" for text in changes)
+        kl = found["kl"]["after"][0]
+        lines.append(f"{name:34} {cells} {kl:5.1f} {variety:10.2f} {broken['after']:9} {found['seconds']:6}")
+    return "\n".join(lines)
 
-    def change(record, key):
-        by, interval = record[key]["change"]
-        return f"{by:+.2f} ± {interval:.2f}" if abs(by) > interval else "none shown"
 
-    def row(name, r):
-        broken, variety = r["broken"], r["distinct_2"]["after"] / r["distinct_2"]["before"]
-        kl, changes = r["kl"]["after"][0], [change(r, key) for key in ("reward", "lexicon", "reference_nll")]
-        cells = [f"{text:15}" for text in changes] + [f"{kl:6.2f} {variety:10.2f}"]
-        return f"{name:36} {''.join(cells)} {broken['before']:4} to {broken['after']:3} {r['seconds']:5}"
-
-    head = f"{'run':36} reward         lexicon        reference NLL      KL distinct-2   broken texts   s"
-    return "\n".join([head, *(row(name, record) for name, record in records.items())])
+def side_by_side(record: dict) -> str:
+    rows = [(row["prompt"], row["before"], row["after"]) for row in record["samples"]]
+    return "\n\n".join(
+        f"{prompt} …\n  before: {' '.join(before.split())}\n  after:  {' '.join(after.split())}"
+        for prompt, before, after in rows
+    )
 
 
 def recorded() -> dict[str, dict]:
@@ -126,6 +131,9 @@ def recorded() -> dict[str, dict]:
 
 
 def main(names: list[str]) -> None:
+    if names[:1] == ["samples"]:
+        print(side_by_side(recorded()[names[1]]))
+        return
     FOLDER.mkdir(exist_ok=True)
     for name in RUNS if names == ["all"] else names:
         (FOLDER / f"{name}.json").write_text(json.dumps(run(name, **RUNS[name]), indent=1) + "\n")
