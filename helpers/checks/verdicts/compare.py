@@ -75,7 +75,7 @@ def tensor_verdict(outputs: dict, due: Tensor, causes: Causes, hints: Mapping[st
     if outputs["kind"] != "Tensor":
         return failed(hint_of_kind(outputs["kind"]), outputs["kind"], due, hints)
     if got.shape != due.shape:
-        return failed("result_transposed" if got.shape == due.mT.shape else "shape", got, due, hints)
+        return failed("result_transposed" if due.dim() > 1 and got.shape == due.mT.shape else "shape", got, due, hints)
     if outputs["inputs_changed"]:
         verdict = failed("inputs_changed", got, due, hints)
         return replace(verdict, got="an input with other values afterwards", due="inputs as they came")
