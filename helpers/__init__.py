@@ -2,7 +2,9 @@
 
 0  formulas    every equation of the course         download    fetch and verify, write whole or not at all
    bill        the memory bill, predicted           memory      the same, counted on a live model
+   shapes      of published models
 1  model       the model file, five precisions      feedback    ratings, pairs, prompts
+   plan        what fits which card
 2  adapters    the shared reference, and what breaks it
 3  backbone    one model, four roles                settings    of a PPO run, and the runs that are refused
 4  reward      score texts, train the adapter       rollout     write responses, and let every role judge them

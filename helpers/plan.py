@@ -20,7 +20,7 @@ NF4 = {
 CHUNK_LOGITS = 2**20  # as in helpers.backbone, which would need torch and seconds to import
 REWARD_RANK = 16  # of the reward adapter, which the backbone also holds
 CUDA_CONTEXT = 666_632_192  # with all kernels loaded; pytorch pull request 86509 (a fresh, lazy one takes 426 MiB)
-LIBRARIES = 448 * MIB  # Python and what the trainer imports and loads when it runs; measured, tests/bench/peaks.json
+LIBRARIES = 499 * MIB  # Python, what the trainer imports, and what that loads when it runs; tests/bench/peaks.json
 GPUS = {  # MiB, as nvidia-smi shows them
     "t4": 15_360,
     "a10g": 23_028,
@@ -169,10 +169,11 @@ def _writing(shape: Shape, job: Job) -> dict[str, int]:
 def _judging(shape: Shape, job: Job) -> dict[str, int]:
     """While every role reads what was written: the trunk on the whole batch, the top on a micro-batch."""
     rows = job.batch if job.adapted_layers(shape) < shape.layers else job.micro_batch
+    mask = rows * job.length**2 * job.number
     return {
         "rollout buffers": _rollout(shape, job),
         "logits": _logits(shape, job)["logits"],
-        "working memory": _pass(shape, job, rows * job.length) + _mask(job, rows) + _dequantized(shape, job),
+        "working memory": _pass(shape, job, rows * job.length) + mask + _dequantized(shape, job),
     }
 
 
@@ -185,8 +186,8 @@ def _step(shape: Shape, job: Job) -> dict[str, int]:
     else:
         activations = layer * job.adapted_layers(shape)
     backward = 3 * tokens * max(shape.inner, shape.width) * job.number  # the gradients that flow through one block
-    lines = {"gradients": _fixed(shape, job)["optimizer state"] // 2, "activations": activations}
-    lines |= _logits(shape, job) | {"working memory": backward + _dequantized(shape, job)}
+    lines = {"gradients": _fixed(shape, job)["optimizer state"] // 2, "activations": activations, **_logits(shape, job)}
+    lines["working memory"] = backward + _dequantized(shape, job)
     return lines | ({"rollout buffers": _rollout(shape, job)} if job.method == "ppo" else {})
 
 
@@ -205,8 +206,7 @@ def kept_by_layer(shape: Shape, job: Job) -> int:
     number, width, inner = job.number, shape.width, shape.inner
     adapted = shape.linear if job.method == "qlora" else shape.adapted
     kept = number * (4 * shape.queries + job.length) + 4 * shape.heads + 4 * job.r * len(adapted)
-    inputs = {name: shape.linear[name][1] for name in adapted}
-    kept += 4 * sum(inputs.values()) if number == 2 else 4 * width  # in float32 q and v share one
+    kept += 4 * sum(shape.linear[name][1] for name in adapted) if number == 2 else 4 * width  # q and v share one
     eight = job.precision == "8bit"
     if shape.family == "gpt_neox":  # one input of both norms; values are a view of all that `query_key_value` returned
         return kept + number * (3 * width + 4 + inner) + eight * number * (2 * width + inner)
@@ -230,10 +230,6 @@ def _rollout(shape: Shape, job: Job) -> int:
 def _pass(shape: Shape, job: Job, tokens: int) -> int:
     """What a pass without gradients holds at once: a block's input, its norm in float32, and the feed-forward block."""
     return tokens * (2 * job.number * shape.width + 2 * 4 * shape.width + 3 * job.number * shape.inner)
-
-
-def _mask(job: Job, rows: int) -> int:
-    return rows * job.length**2 * job.number
 
 
 def _dequantized(shape: Shape, job: Job) -> int:

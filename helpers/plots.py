@@ -1,4 +1,4 @@
-"""The two pictures of the course, always in the same colours: safe for colour-blind readers, and apart in grey."""
+"""The pictures of the course, always in the same colours: safe for colour-blind readers, and apart in grey."""
 
 from collections.abc import Mapping
 
@@ -9,6 +9,7 @@ from helpers.bill import LINES, MIB
 
 # Okabe & Ito's palette, ordered so that neighbours in a bar, and the five lines that can be long, differ in lightness.
 COLOURS = ("#0072B2", "#CC79A7", "#F0E442", "#E69F00", "#009E73", "#000000", "#56B4E9", "#D55E00")
+MARKERS, COLOURS_OF_MARKERS = ("o", "s", "^", "D"), ("#0072B2", "#E69F00", "#009E73", "#000000")
 HATCHES = ("", "//", "", "..", "", "\\\\", "", "xx")
 
 
@@ -32,4 +33,28 @@ def bill_chart(bills: Mapping[str, Mapping[str, int]]) -> Figure:
     axes.set_xlabel("memory of one PPO update, MiB")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def fit_chart(needs: Mapping[str, Mapping[str, int]], cards: Mapping[str, int]) -> Figure:
+    """Mark what each model needs by each method, on a logarithmic scale, beside the memory of some cards.
+
+    Args:
+        needs: for each model, bytes by each method; at most four methods.
+        cards: bytes of each card.
+    """
+    figure, axes = plt.subplots(figsize=(8, 1.6 + 0.3 * len(needs)), layout="constrained")
+    methods = list(next(iter(needs.values())))
+    for method, marker, colour in zip(methods, MARKERS, COLOURS_OF_MARKERS, strict=False):
+        sizes = [of_model[method] / 2**30 for of_model in needs.values()]
+        axes.plot(sizes, list(needs), marker, color=colour, markersize=8, label=method)
+    for card, size in cards.items():
+        axes.axvline(size / 2**30, color="black", linestyle="--", linewidth=1)
+        axes.text(size / 2**30, -0.7, card, ha="center", va="bottom")
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel("memory needed, GiB")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=len(methods), frameon=False)
     return figure

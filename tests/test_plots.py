@@ -1,4 +1,4 @@
-"""The chart of the bill draws what it is given, and can be read without colour."""
+"""The charts draw what they are given, and can be read without colour."""
 
 from itertools import combinations, pairwise
 
@@ -64,3 +64,13 @@ def test_colours_of_the_lines_that_can_be_long_differ_in_lightness():
     long = ("weights", "gradients", "optimizer state", "activations", "logits")
     colours = [plots.COLOURS[LINES.index(line)] for line in long]
     assert min(abs(lightness(a) - lightness(b)) for a, b in combinations(colours, 2)) > 11
+
+
+def test_fit_chart_marks_each_need_in_gib_and_each_card():
+    needs = {"small": {"full": 8 * 2**30, "adapters": 2**30}, "large": {"full": 80 * 2**30, "adapters": 9 * 2**30}}
+    (drawn,) = plots.fit_chart(needs, {"T4": 15 * 2**30}).axes
+    marks = {line.get_label(): list(line.get_xdata()) for line in drawn.lines if line.get_marker() != "None"}
+    assert marks == {"full": [8, 80], "adapters": [1, 9]}
+    assert len({line.get_marker() for line in drawn.lines}) == 3 and drawn.get_xscale() == "log"
+    assert [text.get_text() for text in drawn.texts] == ["T4"] and drawn.lines[-1].get_xdata()[0] == 15
+    pyplot.close("all")
