@@ -1,12 +1,31 @@
 """Inputs and calls of lesson 3: PPO with a shared reference."""
 
 import contextlib
-import warnings
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
+from helpers.checks.calls.lesson_3_models import model_weights, policy_model
+from helpers.checks.calls.lesson_3_ppo import (  # noqa: F401, exercises 3.2 to 3.4
+    CLIPPED_LOSS_OUTPUTS,
+    KL_PER_POSITION_OUTPUTS,
+    TOKEN_REWARDS_OUTPUTS,
+    call_clipped_loss,
+    call_kl_per_position,
+    call_token_rewards,
+    clipped_loss_inputs,
+    kl_per_position_inputs,
+    token_rewards_inputs,
+)
+from helpers.checks.calls.lesson_3_runs import (  # noqa: F401, exercises 3.5 and 3.6
+    BROKEN_BY_OUTPUTS,
+    NATS_OF_DROPOUT_OUTPUTS,
+    broken_by_inputs,
+    call_broken_by,
+    call_nats_of_dropout,
+    nats_of_dropout_inputs,
+)
 from helpers.checks.calls.observe import any_changed, kind, plain_tensor
 
 POLICY_AND_REFERENCE_LOGPROBS_OUTPUTS = {
@@ -24,26 +43,6 @@ POLICY_AND_REFERENCE_LOGPROBS_OUTPUTS = {
     "trainable_changed": bool,
     "weights_changed": bool,
 }
-_ADAPTED = ("q_proj", "v_proj")
-
-
-def tiny_llama():
-    """A Llama of two layers, its weights drawn wide enough that its opinions differ from token to token."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=29,
-            hidden_size=16,
-            intermediate_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            max_position_embeddings=32,
-            initializer_range=0.3,
-            bos_token_id=1,
-            eos_token_id=2,
-        )
-    )
 
 
 def policy_and_reference_logprobs_inputs(seed: int) -> dict:
@@ -51,12 +50,7 @@ def policy_and_reference_logprobs_inputs(seed: int) -> dict:
     r, lora_alpha = 4, 8
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        base = tiny_llama()
-        weights = {f"base.{name}": tensor.clone() for name, tensor in base.state_dict().items()}
-        for name, module in base.named_modules():
-            if name.endswith(_ADAPTED):
-                weights[f"lora.{name}.A"] = 0.3 * torch.randn(r, module.in_features)
-                weights[f"lora.{name}.B"] = 0.3 * torch.randn(module.out_features, r)
+        weights = model_weights(r, size=0.3)
         tokens = torch.randint(3, 29, (3, 9))
     return {"tokens": tokens, "r": r, "lora_alpha": lora_alpha, "lora_dropout": 0.3, **weights}
 
@@ -89,31 +83,6 @@ def call_policy_and_reference_logprobs(answer: Callable, inputs: dict) -> dict:
         "rows_read": sum(rows_read),
         **left,
     }
-
-
-def policy_model(inputs: dict):
-    """The peft model an answer is given: in training mode, with dropout, its adapter trainable and not zero."""
-    from peft import LoraConfig, get_peft_model
-
-    base = tiny_llama()
-    base.load_state_dict({name[5:]: tensor for name, tensor in inputs.items() if name.startswith("base.")})
-    config = LoraConfig(
-        r=inputs["r"],
-        lora_alpha=inputs["lora_alpha"],
-        lora_dropout=inputs["lora_dropout"],
-        target_modules=list(_ADAPTED),
-        bias="none",
-        task_type="CAUSAL_LM",
-    )
-    with warnings.catch_warnings():  # peft asks transformers by a name that is on its way out
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
-        model = get_peft_model(base, config)
-    with torch.no_grad():
-        for name, module in model.base_model.model.named_modules():
-            if name.endswith(_ADAPTED):
-                module.lora_A["default"].weight.copy_(inputs[f"lora.{name}.A"])
-                module.lora_B["default"].weight.copy_(inputs[f"lora.{name}.B"])
-    return model.train()
 
 
 def _is_pair(value: object) -> bool:

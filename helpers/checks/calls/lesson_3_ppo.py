@@ -1,0 +1,56 @@
+"""Inputs and calls of exercises 3.2 to 3.4: the KL, the clipped loss, and the reward of each token."""
+
+import torch
+from torch import Tensor
+
+from helpers.checks.calls.observe import NUMBER_OUTPUTS, TENSOR_OUTPUTS, call_for_number, call_for_tensor
+
+KL_PER_POSITION_OUTPUTS, call_kl_per_position = TENSOR_OUTPUTS, call_for_tensor
+CLIPPED_LOSS_OUTPUTS, call_clipped_loss = NUMBER_OUTPUTS, call_for_number
+TOKEN_REWARDS_OUTPUTS, call_token_rewards = TENSOR_OUTPUTS, call_for_tensor
+_ROWS = 4
+
+
+def kl_per_position_inputs(seed: int) -> dict:
+    """Logits of two models, three times as far apart as they are wide, and one padded position that holds -inf."""
+    generator = torch.Generator().manual_seed(seed)
+    policy, reference = 1.5 * torch.randn(2, _ROWS, 6, 11, generator=generator)
+    mask = _mask(_ROWS, 6, generator)
+    last = torch.where(~mask)
+    policy[last[0][-1], last[1][-1]] = -torch.inf
+    return {"policy_logits": policy, "reference_logits": reference, "mask": mask}
+
+
+def clipped_loss_inputs(seed: int) -> dict:
+    """Log-probabilities that moved by about a third of a nat, up and down, under advantages of either sign."""
+    generator = torch.Generator().manual_seed(seed)
+    old = -3 * torch.rand(_ROWS, 40, generator=generator) - 0.5
+    new = old + 0.35 * torch.randn(old.shape, generator=generator)
+    advantages = torch.randn(old.shape, generator=generator) + 0.4
+    mask = _mask(_ROWS, 40, generator)
+    return {"new_logprobs": new, "old_logprobs": old, "advantages": advantages, "mask": mask, "cliprange": 0.2}
+
+
+def token_rewards_inputs(seed: int) -> dict:
+    """Prompts padded on the left, responses padded on the right, and log-probabilities at the padding too."""
+    generator = torch.Generator().manual_seed(seed)
+    prompt, response = 5, 11
+    policy, reference = -4 * torch.rand(2, _ROWS, response, generator=generator) - 0.1
+    prompts = 1 + torch.randperm(_ROWS, generator=generator)  # real tokens: 1 to 4 of a prompt, 1 to 6 of a response
+    responses = (1 + torch.randperm(6, generator=generator))[:_ROWS]
+    is_prompt = torch.arange(prompt) >= prompt - prompts[:, None]
+    is_response = torch.arange(response) < responses[:, None]
+    return {
+        "scores": 2 + torch.rand(_ROWS, generator=generator),
+        "policy_logprobs": policy,
+        "reference_logprobs": reference,
+        "mask": torch.cat([is_prompt, is_response], 1),
+        "kl_coef": 0.05 + 0.1 * torch.rand((), generator=generator).item(),
+    }
+
+
+def _mask(rows: int, length: int, generator: torch.Generator) -> Tensor:
+    """True where a token is real; each row ends at another place, and the first is full."""
+    ends = length - torch.randperm(max(length // 2, rows), generator=generator)[:rows]
+    ends[0], ends[-1] = length, length // 2
+    return torch.arange(length) < ends[:, None]

@@ -1,0 +1,153 @@
+"""Inputs and calls of exercises 3.5 and 3.6: what dropout costs, and six short runs to diagnose."""
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from helpers.checks.calls.lesson_3_models import model_weights, policy_model
+from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_number, call_for_text
+
+NATS_OF_DROPOUT_OUTPUTS = NUMBER_OUTPUTS
+RUNS = 6
+BROKEN_BY_OUTPUTS = {
+    **{f"run_{number}": str for number in range(1, RUNS + 1)},
+    **{f"kind_{number}": str for number in range(1, RUNS + 1)},
+    "inputs_changed": bool,
+}
+FIELDS = ("first_kl", "first_ratio_min", "first_ratio_max", "last_kl", "trained", "in_adapter", "off_moved")
+WAYS = ("nothing", "bias", "modules_to_save", "starting adapter", "merged", "dropout")
+
+
+def nats_of_dropout_inputs(seed: int) -> dict:
+    """A tiny policy whose adapter has dropout, and tokens."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        weights = model_weights(r=4, size=0.15)
+        tokens, draw = torch.randint(3, 29, (6, 20)), int(torch.randint(2**31, ()))
+    given = {"r": 4, "lora_alpha": 16, "lora_dropout": 0.2, "draw": draw, **weights}
+    return {"tokens": tokens, **given}
+
+
+def call_nats_of_dropout(answer: Callable, inputs: dict) -> dict:
+    """Call it with a model that arrives in training mode, and random numbers that depend on the inputs alone."""
+    model = policy_model(inputs)
+
+    def with_model(tokens: Tensor):
+        return answer(model, tokens)
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(inputs["draw"])
+        return call_for_number(with_model, {"tokens": inputs["tokens"]})
+
+
+def broken_by_inputs(seed: int) -> dict:
+    """A row of figures (`FIELDS`) for each of six runs, one of each kind, in an order that the seed decides."""
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(RUNS, generator=generator).tolist()
+    start = int(torch.randint(2**31, (), generator=generator))
+    rows = [list(short_run(WAYS[place], start).values()) for place in order]
+    return {"runs": torch.tensor(rows, dtype=torch.float64)}
+
+
+def call_broken_by(answer: Callable, inputs: dict) -> dict:
+    """Call the answer once for each run, with its figures by name."""
+    found, changed = {}, False
+    for number, row in enumerate(inputs["runs"].tolist(), start=1):
+        named = call_for_text(answer, {"run": dict(zip(FIELDS, row, strict=True))})
+        found |= {f"run_{number}": named["output"], f"kind_{number}": named["kind"]}
+        changed = changed or named["inputs_changed"]
+    return {**found, "inputs_changed": changed}
+
+
+def short_run(way: str, seed: int, steps: int = 3) -> dict[str, float]:
+    """Train a tiny GPT-2 with an adapter for a few steps, its reference broken in one way, and note what a log would.
+
+    Args:
+        way: one of `WAYS`.
+        seed: of weights and tokens.
+
+    Returns:
+        A number for each of `FIELDS`; KL in nats a response, `off_moved` in logits, `trained` and `in_adapter` counts.
+    """
+    with torch.random.fork_rng(devices=[]), _in_one_thread(), warnings.catch_warnings():
+        # What peft warns of is what these runs are about; and it asks transformers by a name on its way out.
+        warnings.filterwarnings("ignore", "Careful, disabling adapter layers", UserWarning)
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        torch.manual_seed(seed)
+        model = _tiny_policy(way)
+        tokens = torch.randint(3, 53, (4, 12))
+        with torch.no_grad(), model.disable_adapter():
+            off = model.eval()(input_ids=tokens).logits
+        model.train()
+        with torch.no_grad():
+            old, new = (model(input_ids=tokens).logits.float().log_softmax(-1) for _ in range(2))
+        ratios = (new - old).gather(-1, tokens[..., None]).exp()
+        found = {
+            "first_kl": _kl(model, tokens),
+            "first_ratio_min": ratios.min().item(),
+            "first_ratio_max": ratios.max().item(),
+        }
+        _train(model, tokens, steps, merging=way == "merged")
+        trained = {name: p.numel() for name, p in model.named_parameters() if p.requires_grad}
+        found["last_kl"] = _kl(model, tokens)
+        found["trained"] = sum(trained.values())
+        found["in_adapter"] = sum(count for name, count in trained.items() if ".lora_" in name)
+        with torch.no_grad(), model.disable_adapter():
+            found["off_moved"] = (model.eval()(input_ids=tokens).logits - off).abs().max().item()
+    return found
+
+
+def _tiny_policy(way: str):
+    """A GPT-2 in bfloat16, whose layers have biases, with LoRA on its attention; B is zero unless it has a past."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    p = 0.1 if way == "dropout" else 0.0
+    sizes = {"n_layer": 2, "n_embd": 16, "n_head": 2, "vocab_size": 53, "n_positions": 16, "initializer_range": 0.2}
+    special = {"bos_token_id": 1, "eos_token_id": 2, "tie_word_embeddings": False}
+    config = GPT2Config(**sizes, **special, resid_pdrop=p, embd_pdrop=p, attn_pdrop=p)
+    base = GPT2LMHeadModel(config).to(torch.bfloat16)
+    options = {"bias": {"bias": "all"}, "modules_to_save": {"modules_to_save": ["lm_head"]}}.get(way, {})
+    lora = LoraConfig(r=2, lora_alpha=8, target_modules=["c_attn"], fan_in_fan_out=True, **options)
+    model = get_peft_model(base, lora)
+    if way == "starting adapter":
+        for name, parameter in model.named_parameters():
+            if ".lora_B." in name:
+                torch.nn.init.normal_(parameter, std=0.2)
+    return model
+
+
+def _train(model, tokens: Tensor, steps: int, merging: bool) -> None:
+    """Make the tokens likelier. With `merging`, the adapter is folded in before each step, as if to write faster."""
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.02)
+    for _ in range(steps):
+        logprobs = model(input_ids=tokens).logits[:, :-1].float().log_softmax(-1)
+        (-logprobs.gather(-1, tokens[:, 1:, None]).mean()).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if merging:
+            model.merge_adapter()
+            model.unmerge_adapter()
+
+
+@torch.no_grad()
+def _kl(model, tokens: Tensor) -> float:
+    """KL(policy || adapters off), summed over positions, mean over rows, in nats; in the mode that trains."""
+    policy = model(input_ids=tokens).logits.double().log_softmax(-1)
+    with model.disable_adapter():
+        reference = model(input_ids=tokens).logits.double().log_softmax(-1)
+    return (policy.exp() * (policy - reference)).sum((1, 2)).mean().item()
+
+
+@contextlib.contextmanager
+def _in_one_thread() -> Iterator[None]:
+    """Threads cost a model this small more time than they save."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

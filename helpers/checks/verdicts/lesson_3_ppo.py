@@ -1,0 +1,200 @@
+"""Verdicts of exercises 3.2 to 3.4: the KL, the clipped loss, and the reward of each token."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.distributions import Categorical, kl_divergence
+
+from helpers.checks.verdicts.compare import Causes, Verdict, failed, number_verdict, tensor_verdict
+
+_KL_HINTS = {
+    "kl_reversed": "This is KL(reference || policy). PPO asks how surprised the *reference* is by what the *policy* "
+    "writes, so the probabilities that weigh the sum are the policy's.",
+    "kl_negative": "Right size, wrong sign. A KL is never below 0: log policy - log reference, weighed by the policy.",
+    "kl_of_averages": "You averaged over the vocabulary. The probabilities are the weights already: sum.",
+    "kl_unweighted": "Each token of the vocabulary counts the same in your sum. It counts as often as the policy says "
+    "it: multiply by the policy's probability before you sum.",
+    "kl_of_logits": "You took differences of logits. They are log-probabilities only up to a constant of each "
+    "position, and the constants differ: log_softmax first.",
+    "kl_in_bits": "These are bits: you have {got:.4g}, due is {due:.4g}. The course counts in nats, natural "
+    "logarithms.",
+    "kl_is_cross_entropy": "This is the cross-entropy, - sum of p log q. Take the policy's own entropy off it: two "
+    "equal models have KL 0.",
+    "kl_over_positions": "Your softmax ran over the positions. It belongs over the vocabulary, the last dimension.",
+    "kl_at_padding": "Positions that hold padding have a KL in your result. Where mask is false, 0 is due.",
+    "kl_mask_upside_down": "You kept the padding and dropped the tokens: mask is true where a token is real.",
+    "kl_nan_at_padding": "A padded position came out as nan. What stands there is not yours to trust, and nan * 0 is "
+    "nan: choose with torch.where(mask, kl, 0) instead of multiplying.",
+}
+
+_LOSS_HINTS = {
+    "loss_larger_kept": "You kept the larger of the two gains. PPO keeps the *smaller* one: the pessimist's choice, "
+    "which never pays for leaving the range.",
+    "loss_sign": "Right size, wrong sign: an optimizer makes this small, and so the gain must be its negative.",
+    "loss_not_clipped": "The ratio is not clipped: nothing keeps one batch from moving the policy far.",
+    "loss_always_clipped": "You used the clipped ratio everywhere. Where the policy moved the wrong way (ratio 1.5 at "
+    "a bad token) that cuts the gradient that would bring it back: take the smaller of clipped and plain gain.",
+    "loss_one_side": "The ratio is only held from above. A token made unlikely, below 1 - cliprange, needs the same.",
+    "loss_ratio_upside_down": "Your ratio is old / new. It is new / old: exp(new - old).",
+    "loss_without_exp": "The difference of the log-probabilities is not the ratio yet: exp() of it is.",
+    "loss_log_clipped": "You clipped the logarithm of the ratio to ± cliprange. The range is one of ratios, 1 - "
+    "cliprange to 1 + cliprange: exp() first.",
+    "loss_padding": "Padding counts in your mean. Average over the tokens where mask is true.",
+    "loss_padding_divides": "The sum is right, but you divided it by all positions: padding, set to 0, still counts "
+    "in a mean(). Divide by the number of real tokens.",
+    "loss_mean_of_means": "You averaged each response first and then the responses, so a token of a short response "
+    "counts more than one of a long response. One mean over all real tokens.",
+    "loss_summed": "This is the sum. Divide by the number of real tokens.",
+}
+
+_REWARD_HINTS = {
+    "reward_drift_paid": "Your penalty has the wrong sign: it pays the policy for leaving the reference. Where the "
+    "policy is likelier to say a token than the reference, the reward is negative.",
+    "reward_no_penalty": "Only the score is there. Each real token also pays kl_coef for each nat of drift.",
+    "reward_no_kl_coef": "The penalty is there at full price: multiply it by kl_coef.",
+    "reward_last_column": "The score stands in the last column, which is padding in most rows: no token gets it. It "
+    "belongs to the last *real* token of each response.",
+    "reward_prompt_counted": "The score stands too far right, by the length of the prompt: you counted the real "
+    "tokens of prompt *and* response. The columns of the result are those of the response.",
+    "reward_one_late": "The score stands one place too far right, on padding. With n real tokens, the last is n - 1.",
+    "reward_first_token": "The score stands at the first token. The reward model read the whole text: it pays at the "
+    "end.",
+    "reward_everywhere": "The score stands at every token, so long responses collect it many times. Once, at the last.",
+    "reward_spread": "The score is spread over the tokens. It belongs to the last real one whole; sharing it out "
+    "among the others is what the advantages do.",
+    "reward_penalty_lost": "At the last token the score took the place of the penalty. It is added to it.",
+    "reward_padding": "Padding pays a penalty in your result: the log-probabilities there mean nothing. Use the part "
+    "of mask that belongs to the response, and 0 where it is false.",
+    "reward_prompt_mask": "You took the first columns of mask. They belong to the prompt; the response is at the end.",
+    "reward_k3": "The penalty is k3, which is made for logging: its gradient is another one. PPO pays with k1, the "
+    "plain difference of the log-probabilities.",
+    "reward_all_at_the_end": "All of the penalty stands at the last token. Each token pays for its own drift, so that "
+    "the policy learns which one was dear.",
+}
+
+
+def kl_per_position_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against torch's own KL of two categorical distributions, position by position, in float64."""
+    policy, reference, mask = (inputs[name] for name in ("policy_logits", "reference_logits", "mask"))
+    due = torch.zeros(mask.shape, dtype=torch.float64)
+    for row, place in mask.nonzero().tolist():
+        both = (Categorical(logits=logits[row, place].double()) for logits in (policy, reference))
+        due[row, place] = kl_divergence(*both)
+    got = outputs["output"]
+    if got.shape == due.shape and got[mask].isfinite().all() and got.isnan().any():
+        name = "kl_at_padding" if got[~mask].nan_to_num(0).any() else "kl_nan_at_padding"
+        return failed(name, got, due, _KL_HINTS)
+    return tensor_verdict(outputs, due, _kl_causes(policy.double(), reference.double(), mask, due), _KL_HINTS)
+
+
+def _kl_causes(policy: Tensor, reference: Tensor, mask: Tensor, due: Tensor) -> Causes:
+    p, q = policy.log_softmax(-1), reference.log_softmax(-1)
+
+    def kept(values: Tensor) -> Tensor:
+        return torch.where(mask, values, 0)
+
+    return [
+        ("kl_reversed", kept((q.exp() * (q - p)).sum(-1))),
+        ("kl_negative", -due),
+        ("kl_negative", kept((q.exp() * (p - q)).sum(-1))),
+        ("kl_of_averages", due / policy.shape[-1]),
+        ("kl_unweighted", kept((p - q).sum(-1))),
+        ("kl_unweighted", kept((p - q).mean(-1))),
+        ("kl_of_logits", kept((p.exp() * (policy - reference)).sum(-1))),
+        ("kl_in_bits", due / math.log(2)),
+        ("kl_is_cross_entropy", kept(-(p.exp() * q).sum(-1))),
+        ("kl_over_positions", kept(_kl_of(policy.log_softmax(1), reference.log_softmax(1)))),
+        ("kl_at_padding", _kl_of(p, q)),
+        ("kl_at_padding", _kl_of(p, q).nan_to_num(0)),
+        ("kl_mask_upside_down", torch.where(mask, 0, _kl_of(p, q))),
+        ("kl_mask_upside_down", torch.where(mask, 0, _kl_of(p, q)).nan_to_num(0)),
+    ]
+
+
+def _kl_of(p: Tensor, q: Tensor) -> Tensor:
+    return (p.exp() * (p - q)).sum(-1)
+
+
+def clipped_loss_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against the four cases of the objective, told apart token by token in float64."""
+    new, old, advantages = (inputs[name].double() for name in ("new_logprobs", "old_logprobs", "advantages"))
+    mask, cliprange = inputs["mask"], inputs["cliprange"]
+    gains = []
+    for ratio, advantage in zip((new - old).exp()[mask].tolist(), advantages[mask].tolist(), strict=True):
+        capped = min(ratio, 1 + cliprange) if advantage > 0 else max(ratio, 1 - cliprange)
+        gains.append(capped * advantage)
+    due = -sum(gains) / len(gains)
+    return number_verdict(outputs, due, _loss_causes(new - old, advantages, mask, cliprange), _LOSS_HINTS)
+
+
+def _loss_causes(change: Tensor, advantages: Tensor, mask: Tensor, cliprange: float) -> Iterator[tuple[str, float]]:
+    low, high = 1 - cliprange, 1 + cliprange
+    losses = _losses(change.exp(), advantages, low, high)
+    ratio, clipped = change.exp(), change.exp().clamp(low, high)
+    of_tokens = {
+        "loss_larger_kept": -torch.maximum(ratio * advantages, clipped * advantages),
+        "loss_sign": -losses,
+        "loss_not_clipped": -ratio * advantages,
+        "loss_always_clipped": -clipped * advantages,
+        "loss_one_side": -torch.minimum(ratio * advantages, ratio.clamp(max=high) * advantages),
+        "loss_ratio_upside_down": _losses((-change).exp(), advantages, low, high),
+        "loss_without_exp": _losses(change, advantages, low, high),
+        "loss_log_clipped": -torch.minimum(ratio * advantages, change.clamp(-cliprange, cliprange).exp() * advantages),
+    }
+    for name, values in of_tokens.items():
+        yield name, values[mask].mean().item()
+    yield "loss_padding", losses.mean().item()
+    yield "loss_padding_divides", torch.where(mask, losses, 0).mean().item()
+    yield "loss_mean_of_means", (torch.where(mask, losses, 0).sum(1) / mask.sum(1)).mean().item()
+    yield "loss_summed", losses[mask].sum().item()
+
+
+def _losses(ratio: Tensor, advantages: Tensor, low: float, high: float) -> Tensor:
+    return -torch.minimum(ratio * advantages, ratio.clamp(low, high) * advantages)
+
+
+def token_rewards_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against a walk over each response, token by token, in plain Python floats."""
+    policy, reference, mask = (inputs[name] for name in ("policy_logprobs", "reference_logprobs", "mask"))
+    due = torch.zeros(policy.shape, dtype=torch.float64)
+    for row, score in enumerate(inputs["scores"].tolist()):
+        real = mask[row].tolist()[-policy.shape[1] :]
+        for place, is_real in enumerate(real):
+            if is_real:
+                drift = policy[row, place].item() - reference[row, place].item()
+                ends = place + 1 == len(real) or not real[place + 1]
+                due[row, place] = -inputs["kl_coef"] * drift + (score if ends else 0)
+    return tensor_verdict(outputs, due, _reward_causes(inputs), _REWARD_HINTS)
+
+
+def _reward_causes(inputs: dict) -> Causes:
+    scores, kl_coef, mask = inputs["scores"].double()[:, None], inputs["kl_coef"], inputs["mask"]
+    drift = inputs["policy_logprobs"].double() - inputs["reference_logprobs"].double()
+    real, places = mask[:, -drift.shape[1] :], torch.arange(drift.shape[1])
+    last, penalty = real.sum(1, keepdim=True) - 1, torch.where(real, -kl_coef * drift, 0)
+    at_last = places == last
+    k3 = torch.where(real, (-drift).exp() - 1 + drift, 0)
+    wrong_part = mask[:, : drift.shape[1]]
+    return [
+        ("reward_drift_paid", at_last * scores - penalty),
+        ("reward_no_penalty", at_last * scores),
+        ("reward_no_kl_coef", at_last * scores + penalty / kl_coef),
+        ("reward_last_column", penalty + (places == len(places) - 1) * scores),
+        ("reward_prompt_counted", penalty + (places == mask.sum(1, keepdim=True) - 1) * scores),
+        ("reward_one_late", penalty + (places == last + 1) * scores),
+        ("reward_first_token", penalty + (places == 0) * scores),
+        ("reward_everywhere", penalty + real * scores),
+        ("reward_everywhere", penalty + scores),
+        ("reward_spread", penalty + real * scores / real.sum(1, keepdim=True)),
+        ("reward_penalty_lost", torch.where(at_last, scores, penalty)),
+        ("reward_padding", -kl_coef * drift + at_last * scores),
+        ("reward_prompt_mask", torch.where(wrong_part, -kl_coef * drift, 0) + at_last * scores),
+        (
+            "reward_prompt_mask",
+            torch.where(wrong_part, -kl_coef * drift, 0) + (places == wrong_part.sum(1, keepdim=True) - 1) * scores,
+        ),
+        ("reward_k3", at_last * scores - kl_coef * k3),
+        ("reward_all_at_the_end", at_last * (scores + penalty.sum(1, keepdim=True))),
+    ]

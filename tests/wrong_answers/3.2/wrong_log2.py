@@ -1,0 +1,8 @@
+# hint: kl_in_bits
+import torch
+
+
+def kl_per_position(policy_logits, reference_logits, mask):
+    p, q = policy_logits.softmax(-1), reference_logits.softmax(-1)
+    kl = (p * (p / q).log2()).sum(-1)
+    return torch.where(mask, kl, 0.0)

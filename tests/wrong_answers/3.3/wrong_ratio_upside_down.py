@@ -1,0 +1,9 @@
+# hint: loss_ratio_upside_down
+import torch
+
+
+def clipped_loss(new_logprobs, old_logprobs, advantages, mask, cliprange):
+    ratio = (old_logprobs - new_logprobs).exp()
+    clipped = ratio.clamp(1 - cliprange, 1 + cliprange)
+    gain = torch.minimum(ratio * advantages, clipped * advantages)
+    return -gain[mask].mean()

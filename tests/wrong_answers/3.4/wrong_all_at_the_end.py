@@ -1,0 +1,11 @@
+# hint: reward_all_at_the_end
+import torch
+
+
+def token_rewards(scores, policy_logprobs, reference_logprobs, mask, kl_coef):
+    real = mask[:, -policy_logprobs.shape[1] :]
+    rewards = torch.where(real, -kl_coef * (policy_logprobs - reference_logprobs), 0.0)
+    rows = torch.arange(len(scores))
+    paid = torch.zeros_like(rewards)
+    paid[rows, real.sum(1) - 1] = scores + rewards.sum(1)
+    return paid

@@ -1,0 +1,9 @@
+# hint: reward_first_token
+import torch
+
+
+def token_rewards(scores, policy_logprobs, reference_logprobs, mask, kl_coef):
+    real = mask[:, -policy_logprobs.shape[1] :]
+    rewards = torch.where(real, -kl_coef * (policy_logprobs - reference_logprobs), 0.0)
+    rewards[:, 0] += scores
+    return rewards

@@ -1,0 +1,12 @@
+# right: through the ratios
+import torch
+
+
+def nats_of_dropout(model, tokens):
+    def logprobs():
+        logits = model(input_ids=tokens).logits[:, :-1]
+        return logits.log_softmax(-1).gather(-1, tokens[:, 1:, None])
+
+    with torch.no_grad():
+        ratio = (logprobs() - logprobs()).exp()
+    return ratio.log().abs().sum() / ratio.numel()

@@ -1,0 +1,10 @@
+# hint: nats_in_bits
+import torch
+
+
+def nats_of_dropout(model, tokens):
+    def logprobs():
+        logits = model(input_ids=tokens).logits[:, :-1]
+        return logits.log_softmax(-1).gather(-1, tokens[:, 1:, None])
+
+    return (logprobs() - logprobs()).abs().mean() / torch.tensor(2.0).log()

@@ -1,0 +1,12 @@
+# hint: nats_against_eval
+import torch
+
+
+def nats_of_dropout(model, tokens):
+    def logprobs():
+        logits = model(input_ids=tokens).logits[:, :-1]
+        return logits.log_softmax(-1).gather(-1, tokens[:, 1:, None])
+
+    with_dropout = logprobs()
+    model.eval()
+    return (with_dropout - logprobs()).abs().mean()

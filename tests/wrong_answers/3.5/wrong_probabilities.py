@@ -1,0 +1,10 @@
+# hint: nats_of_probabilities
+import torch
+
+
+def nats_of_dropout(model, tokens):
+    def logprobs():
+        logits = model(input_ids=tokens).logits[:, :-1]
+        return logits.log_softmax(-1).gather(-1, tokens[:, 1:, None])
+
+    return (logprobs().exp() - logprobs().exp()).abs().mean()

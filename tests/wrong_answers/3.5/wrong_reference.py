@@ -1,0 +1,13 @@
+# hint: nats_against_reference
+import torch
+
+
+def nats_of_dropout(model, tokens):
+    def logprobs():
+        logits = model(input_ids=tokens).logits[:, :-1]
+        return logits.log_softmax(-1).gather(-1, tokens[:, 1:, None])
+
+    policy = logprobs()
+    with model.disable_adapter():
+        reference = logprobs()
+    return (policy - reference).abs().mean()

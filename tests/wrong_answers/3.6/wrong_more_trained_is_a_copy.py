@@ -1,0 +1,14 @@
+# hint: bias_is_no_copy
+import torch
+
+
+def broken_by(run):
+    if run["first_ratio_max"] > 1.001:
+        return "dropout"
+    if run["first_kl"] > 1e-3:
+        return "starting adapter"
+    if run["trained"] > run["in_adapter"]:
+        return "modules_to_save"
+    if run["off_moved"] > 0:
+        return "merged"
+    return "nothing"

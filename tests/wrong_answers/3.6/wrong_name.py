@@ -1,0 +1,16 @@
+# hint: other_name
+import torch
+
+
+def broken_by(run):
+    if run["first_ratio_max"] > 1.001:
+        return "dropout"
+    if run["first_kl"] > 1e-3:
+        return "start"
+    if run["off_moved"] > 0 and run["trained"] > run["in_adapter"]:
+        return "bias"
+    if run["off_moved"] > 0:
+        return "merged"
+    if run["trained"] > run["in_adapter"]:
+        return "modules_to_save"
+    return "nothing"
