@@ -53,10 +53,9 @@ def same(first, second) -> bool:
 
 
 @pytest.mark.parametrize("exercise_id", EXERCISES)
-def test_inputs_reach_the_process_of_the_answer_as_they_were_drawn_and_in_their_order(exercise_id, tmp_path):
+def test_inputs_reach_the_process_of_the_answer_as_they_were_drawn_and_in_their_order(exercise_id):
     drawn = exercise(exercise_id).inputs(3)
-    plain.save(drawn, tmp_path, "inputs")
-    given = plain.load(tmp_path, "inputs")
+    given = plain.unpacked(plain.packed(drawn))
     assert list(given) == list(drawn) and all(same(given[name], drawn[name]) for name in drawn)
 
 

@@ -1,6 +1,5 @@
 """A folder of submissions is graded: whatever one of them does, its row is right and the others' are too."""
 
-import argparse
 import csv
 import json
 import time
@@ -8,11 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from handed_in import BODY, RIGHT, WRONG, hand_in, notebook
+from handed_in import BODY, RIGHT, WRONG, arguments, hand_in, needs_sandbox, notebook
 
 from helpers.checks import plain
-from helpers.checks.registry import exercise
+from helpers.checks.registry import EXERCISES, exercise
 from helpers.course import grade, table
+from helpers.course.grading import Grading
+
+pytestmark = needs_sandbox
 
 SUBMISSIONS = {
     "=right": RIGHT + "print('lines left over')\nmerged_weight(undefined)\n",
@@ -21,24 +23,10 @@ SUBMISSIONS = {
     "exits": "import os\n" + BODY + "    os._exit(0)\n",
     "raises": BODY + "    return {}['=HYPERLINK()']\n",
 }
-ATTACKS = {
-    "always_equal": BODY + "    class Equal:\n        __eq__ = lambda *_: True\n    return Equal()\n",
-    "patched": "torch.allclose = torch.equal = lambda *_, **__: True\n" + WRONG,
-    "forged": """import json, os, safetensors.torch
-safetensors.torch.save_file({"output": torch.zeros(12, 12)}, "outputs.safetensors")
-json.dump({"passed": True, "points": 9}, open("outputs.json", "w"))
-os._exit(0)
-""",
-    "knows_no_verdict": "import sys\nassert not [n for n, m in sys.modules.items() if 'verdict' in n and m]\n" + RIGHT,
-}
-
-
-def arguments(folder: Path, out: Path, seconds: float = 60) -> argparse.Namespace:
-    return argparse.Namespace(folder=folder, out=out, seconds=seconds, seed_from=None)
 
 
 def graded(folder: Path, out: Path, seconds: float = 60) -> dict[str, dict]:
-    assert grade.run(arguments(folder, out, seconds)) == 0
+    assert grade.run(arguments(folder, out=out, seconds=seconds)) == 0
     with out.open(newline="", encoding="utf-8-sig") as file:
         return {(row["learner"], row["exercise"]): row for row in csv.DictReader(file)}
 
@@ -77,27 +65,13 @@ def test_grade_gives_a_submission_the_points_and_status_it_earned(rows, learner,
     assert result(rows, learner) == due
 
 
-@pytest.mark.real
-@pytest.mark.parametrize(
-    ("name", "due"),
-    [
-        ("always_equal", ("0", "ok")),
-        ("patched", ("0", "ok")),
-        ("forged", ("0", "refused")),
-        ("knows_no_verdict", ("1", "ok")),
-    ],
-)
-def test_grade_gives_an_attack_what_it_earned(tmp_path, name, due):
-    hand_in(tmp_path, name, notebook(ATTACKS[name]))
-    assert result(graded(tmp_path, tmp_path / "grades.csv"), name) == due
-
-
 def test_grade_has_one_row_for_each_learner_and_exercise(rows):
-    assert len(rows) == (len(SUBMISSIONS) + 3) * 3
+    assert len(rows) == (len(SUBMISSIONS) + 3) * len(EXERCISES)
 
 
 def test_grade_names_the_hint_of_a_wrong_answer(rows):
-    assert rows["wrong", "2.1"]["reason"].startswith("subtracted: ")
+    row = rows["wrong", "2.1"]
+    assert row["hint"] == "subtracted" and row["reason"].startswith("The update has the wrong sign")
 
 
 def test_grade_says_that_the_best_of_two_copies_counts(rows):
@@ -106,6 +80,11 @@ def test_grade_says_that_the_best_of_two_copies_counts(rows):
 
 def test_grade_takes_the_kind_and_line_of_an_error_but_not_its_words(rows):
     assert rows["raises", "2.1"]["reason"] == "KeyError in line 2 of the answer cell"
+
+
+def test_grade_says_how_answers_were_shut_in_and_when_they_were_handed_in(rows):
+    row = rows["wrong", "2.1"]
+    assert row["isolation"] == "bubblewrap" and row["handed_in"][:2] == "20" and row["late"] == ""
 
 
 def test_grade_names_the_notebook_that_cannot_be_read(rows):
@@ -137,7 +116,7 @@ def test_grade_shows_nothing_that_a_submission_prints(tmp_path, capfd):
 
 def test_grade_draws_inputs_anew_for_each_grading():
     asked = exercise("2.1")
-    first, second = (grade.Grading(seed, 30).inputs(asked)["weight"] for seed in ("one", "two"))
+    first, second = (Grading(seed, 30).inputs(asked)["weight"] for seed in ("one", "two"))
     assert not torch.equal(first, second)
 
 
@@ -159,7 +138,7 @@ def test_grades_hold_no_control_characters():
 
 
 def test_grade_of_a_folder_that_is_none_says_so(tmp_path, capsys):
-    code = grade.run(arguments(tmp_path / "none", tmp_path / "grades.csv"))
+    code = grade.run(arguments(tmp_path / "none"))
     assert code == 2 and "is no folder" in capsys.readouterr().err
 
 
@@ -184,14 +163,14 @@ def test_outputs_of_another_shape_type_size_or_name_are_refused(changed):
         plain.validated({**SOUND, **changed}, EXPECTED)
 
 
-def test_outputs_behind_a_link_are_refused(tmp_path):
+def test_notebook_behind_a_link_is_refused(tmp_path):
     (tmp_path / "secret").write_text("{}")
-    (tmp_path / "outputs.json").symlink_to(tmp_path / "secret")
+    (tmp_path / "x.ipynb").symlink_to(tmp_path / "secret")
     with pytest.raises(plain.Refused, match="link"):
-        plain.read_bytes(tmp_path / "outputs.json")
+        plain.read_bytes(tmp_path / "x.ipynb")
 
 
-def test_outputs_in_a_file_larger_than_allowed_are_refused(tmp_path):
-    (tmp_path / "outputs.json").write_text(" " * 101)
+def test_notebook_larger_than_allowed_is_refused(tmp_path):
+    (tmp_path / "x.ipynb").write_text(" " * 101)
     with pytest.raises(plain.Refused, match="larger"):
-        plain.read_bytes(tmp_path / "outputs.json", most_bytes=100)
+        plain.read_bytes(tmp_path / "x.ipynb", most_bytes=100)

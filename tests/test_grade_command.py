@@ -1,62 +1,64 @@
 """What the command grade says, refuses and leaves behind, apart from the grades."""
 
-import argparse
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 
+import psutil
 import pytest
-from handed_in import RIGHT, hand_in, notebook
+from handed_in import RIGHT, WRONG, arguments, hand_in, needs_sandbox, notebook
 
 from helpers.__main__ import main
-from helpers.checks import sandbox
+from helpers.checks import isolation, sandbox
+from helpers.checks.ending import Run
+from helpers.checks.registry import EXERCISES
 from helpers.course import grade, table
+
+RUN = sandbox.Sandbox.run
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """One learner's folder with a notebook; no process is started for it."""
-    monkeypatch.setattr(grade, "run_answer", lambda *_: sandbox.Run("missing", "not filled in"))
-    monkeypatch.setattr(grade, "fault_of_child", lambda: "")
+    monkeypatch.setattr(sandbox.Sandbox, "run", lambda *_: Run("missing", "not filled in"))
+    monkeypatch.setattr(grade, "fault_of_sandbox", lambda isolated: "")
     (tmp_path / "in").mkdir()
     hand_in(tmp_path / "in", "ada", notebook(RIGHT))
     return tmp_path / "in"
 
 
-def arguments(folder, **changed) -> argparse.Namespace:
-    given = {"folder": folder, "out": folder.parent / "grades.csv", "seconds": 60, "seed_from": None}
-    return argparse.Namespace(**{**given, **changed})
-
-
 def test_summary_counts_right_and_wrong_apart():
     rows = [table.Row("a", "2.1", *rest, "") for rest in [(1, 1, "ok"), (0, 1, "ok"), (0, 1, "ok"), (0, 1, "crash")]]
-    assert table.summary(rows) == "4 rows: 1 right, 2 wrong, 1 crash"
+    assert table.summary(rows).startswith(
+        "4 rows: 1 right, 2 wrong, 1 crash\nhardest exercise: 2.1 (25% of its points)"
+    )
 
 
 def test_grade_prints_what_it_skipped_and_why(folder, capsys):
-    (folder / "loose\x1b.ipynb").write_text(notebook(RIGHT))
+    (folder / "loose\x1b.txt").write_text(notebook(RIGHT))
     (folder / "linked").symlink_to(folder / "ada")
     (folder / "__MACOSX").mkdir()
     assert grade.run(arguments(folder)) == 0
     shown = capsys.readouterr().err
-    assert "skipped (a file, not a learner's folder): loose?.ipynb\n" in shown
+    assert "skipped (no notebook): loose?.txt\n" in shown
     assert "skipped (links are not followed): linked\n" in shown and "MACOSX" not in shown
     assert "MACOSX" not in (folder.parent / "grades.csv").read_text()
 
 
 def test_grade_of_a_folder_without_any_exercise_says_where_it_looked(folder, capsys):
-    (folder / "ada" / "sub").mkdir()
-    next((folder / "ada").glob("*.ipynb")).rename(folder / "ada" / "sub" / "x.ipynb")
+    next((folder / "ada").glob("*.ipynb")).write_text(notebook("x", answer_id="other"))
     assert grade.run(arguments(folder)) == 2
-    assert "In ada: only in subfolders: sub/x.ipynb" in capsys.readouterr().err.replace(os.sep, "/")
+    assert "In ada: none of the notebooks read has an exercise. It should be a zip or" in capsys.readouterr().err
 
 
-def test_grade_of_loose_files_alone_says_so(folder, capsys):
-    assert grade.run(arguments(folder / "ada")) == 2
-    assert "holds no learner's folder" in capsys.readouterr().err
+def test_grade_of_an_empty_folder_says_so(folder, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert grade.run(arguments(tmp_path / "empty")) == 2
+    assert "holds nothing of a learner" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,11 @@ def test_grade_refuses_an_out_where_nothing_can_be_written(folder, capsys):
 
 
 @pytest.mark.parametrize(
-    "option", ["--out=", "--out=new/", "--seconds=nan", "--seconds=inf", "--seconds=0", "--seconds=-1", "--seed-from=x"]
+    "option",
+    [
+        *("--out=", "--out=new/", "--seconds=nan", "--seconds=inf", "--seconds=0", "--seconds=-1", "--seed-from=x"),
+        *("--jobs=0", "--due=soon", "--exercise=0.0", "--format=word"),
+    ],
 )
 def test_grade_refuses_an_option_in_a_sentence(folder, capsys, option):
     with pytest.raises(SystemExit) as stopped:
@@ -86,14 +92,15 @@ def test_grade_refuses_an_option_in_a_sentence(folder, capsys, option):
 
 def test_grade_stops_where_no_answer_could_run(folder, monkeypatch, capsys):
     monkeypatch.setattr(sandbox, "_command", lambda *_: [sys.executable, "-c", "import no_such_package"])
-    monkeypatch.setattr(grade, "fault_of_child", sandbox.fault_of_child.__wrapped__)
-    assert grade.run(arguments(folder)) == 2
+    monkeypatch.setattr(grade, "fault_of_sandbox", sandbox.fault_of_sandbox.__wrapped__)
+    monkeypatch.setattr(sandbox.Sandbox, "run", RUN)
+    assert grade.run(arguments(folder, unsafe=True)) == 2
     assert "cannot run even a built-in answer: the grader's Python did not start" in capsys.readouterr().err
 
 
 def test_grade_stops_where_answers_would_run_on_another_copy_of_the_course(monkeypatch):
     monkeypatch.setattr(sandbox.helpers, "__file__", "/elsewhere/helpers/__init__.py")
-    assert "another copy of the course" in sandbox.fault_of_child.__wrapped__()
+    assert "another copy of the course" in sandbox.fault_of_sandbox.__wrapped__(isolated=False)
 
 
 def test_grade_draws_the_inputs_of_an_earlier_seed_again(folder):
@@ -110,37 +117,121 @@ def test_grades_start_with_the_mark_by_which_a_spreadsheet_knows_their_encoding(
     assert (folder.parent / "grades.csv").read_bytes().startswith(b"\xef\xbb\xbflearner,")
 
 
-def test_grade_that_is_stopped_keeps_its_finished_rows(folder, monkeypatch, capsys):
-    def interrupted(asked, *_):
-        if asked.id == "2.1":
-            raise KeyboardInterrupt
-        return sandbox.Run("missing")
+def rows_of(folder) -> list[str]:
+    return (folder.parent / "grades.csv").read_text(encoding="utf-8-sig").splitlines()
 
-    hand_in(folder, "ada", notebook("x", answer_id="exercise-1-1"), "1.ipynb")
-    monkeypatch.setattr(grade, "run_answer", interrupted)
-    assert grade.run(arguments(folder)) == 130
-    assert "grades.csv.partial has the 1 finished rows" in capsys.readouterr().err
-    assert len((folder.parent / "grades.csv.partial").read_text().splitlines()) == 2
+
+def test_grade_that_is_stopped_goes_on_with_those_who_are_left(folder, monkeypatch, capsys):
+    for learner in ("bob", "cyd"):
+        hand_in(folder, learner, notebook(WRONG))
+    asked = []
+
+    def interrupted(sandbox, exercise, source, *_):
+        asked.append(source)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return Run("missing", "not filled in")
+
+    monkeypatch.setattr(sandbox.Sandbox, "run", interrupted)
+    assert grade.run(arguments(folder, jobs=1)) == 130
+    assert "Stopped. 1 of 3 learners are done; the same command goes on." in capsys.readouterr().err
     assert not (folder.parent / "grades.csv").exists()
+    assert grade.run(arguments(folder, jobs=1)) == 0
+    assert "Going on: 1 of 3 learners are done." in capsys.readouterr().err
+    assert asked.count(RIGHT) == 1 and len(rows_of(folder)) == 1 + 3 * len(EXERCISES)
+
+
+def test_grade_that_goes_on_grades_again_who_handed_in_anew(folder, monkeypatch):
+    hand_in(folder, "bob", notebook(WRONG))
+    monkeypatch.setattr(grade.Journal, "finish", lambda journal: None)
+    grade.run(arguments(folder))
+    hand_in(folder, "ada", notebook(WRONG))
+    asked = []
+    monkeypatch.setattr(sandbox.Sandbox, "run", lambda _, exercise, source, *more: asked.append(source) or Run("crash"))
+    grade.run(arguments(folder))
+    assert asked == [WRONG]
+
+
+def test_grade_with_other_options_begins_anew(folder, monkeypatch, capsys):
+    monkeypatch.setattr(grade.Journal, "finish", lambda journal: None)
+    grade.run(arguments(folder))
+    grade.run(arguments(folder, seconds=5))
+    assert "with other options, was stopped. This one begins anew." in capsys.readouterr().err
+
+
+def test_regrading_one_exercise_keeps_the_rest_and_the_inputs(folder, monkeypatch):
+    hand_in(folder, "ada", notebook("x", answer_id="exercise-1-1"), "1.ipynb")
+    assert grade.run(arguments(folder)) == 0
+    seed = (folder.parent / "grades.csv.seed.json").read_text()
+    monkeypatch.setattr(sandbox.Sandbox, "run", lambda *_: Run("crash", "new"))
+    assert grade.run(arguments(folder, exercise=["2.1"])) == 0
+    rows = {row.split(",")[1]: row for row in rows_of(folder)}
+    assert ",crash,new," in rows["2.1"] and ",missing,not filled in," in rows["1.1"]
+    assert (folder.parent / "grades.csv.seed.json").read_text() == seed
+
+
+def test_regrading_without_a_grading_is_refused(folder, capsys):
+    assert grade.run(arguments(folder, exercise=["2.1"])) == 2
+    assert "grade all exercises once" in capsys.readouterr().err
+
+
+def test_points_by_hand_survive_regrading(folder):
+    (folder.parent / "grades.changes.csv").write_text("learner,exercise,points,reason\nada,2.1,0.5,half of it\n")
+    for exercise in (None, ["2.1"]):
+        assert grade.run(arguments(folder, exercise=exercise)) == 0
+        assert "ada,2.1,0.5,1,missing,by hand: half of it; the grader gave 0: not filled in," in "\n".join(
+            rows_of(folder)
+        )
+
+
+def test_late_is_what_was_written_after_the_date(folder):
+    os.utime(next((folder / "ada").iterdir()), (10**9, 10**9))
+    for due, late in ((datetime(2000, 1, 1), "yes"), (datetime(2010, 1, 1), "no"), (None, "")):
+        grade.run(arguments(folder, due=due))
+        row = next(row for row in rows_of(folder) if row.startswith("ada,2.1"))
+        assert row.split(",")[-3].startswith("2001-09-0") and row.split(",")[-2] == late
+
+
+@pytest.mark.parametrize("name", ["canvas", "moodle"])
+def test_grade_writes_a_file_for_a_gradebook(folder, name):
+    assert grade.run(arguments(folder, format=name)) == 0
+    assert "ada" in (folder.parent / f"grades.{name}.csv").read_text()
+
+
+def test_unsafe_grading_is_loud_and_stands_in_the_table(folder, capsys):
+    assert grade.run(arguments(folder, unsafe=True)) == 0
+    assert "WITHOUT ISOLATION" in capsys.readouterr().err
+    assert all(row.endswith("none (--unsafe)") for row in rows_of(folder)[1:])
+    assert "Graded without isolation" in (folder.parent / "grades.overview.html").read_text()
+
+
+def test_grade_is_refused_where_nothing_can_be_shut_in(folder, monkeypatch, capsys):
+    monkeypatch.setattr(grade, "fault_of_sandbox", sandbox.fault_of_sandbox.__wrapped__)
+    monkeypatch.setattr(sandbox.isolation, "fault_of_isolation", isolation.fault_of_isolation.__wrapped__)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert grade.run(arguments(folder)) == 2
+    shown = capsys.readouterr().err
+    assert "sudo apt install bubblewrap" in shown and "--unsafe" in shown
 
 
 @pytest.mark.real
-def test_grade_that_is_terminated_kills_the_answer_and_removes_its_folder(tmp_path):
-    pid_file, temporary = tmp_path / "pid", tmp_path / "temporary"
+@needs_sandbox
+def test_grade_that_is_terminated_leaves_no_process_and_no_folder(tmp_path):
+    temporary = tmp_path / "temporary"
     temporary.mkdir()
     (tmp_path / "in").mkdir()
-    endless = f"import os, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
-    hand_in(tmp_path / "in", "ada", notebook(endless))
+    hand_in(tmp_path / "in", "ada", notebook("import time\ntime.sleep(600)\n"))
     command = [sys.executable, "-m", "helpers", "grade", str(tmp_path / "in"), "--out", str(tmp_path / "grades.csv")]
     process = subprocess.Popen([*command, "--seconds=600"], env={**os.environ, "TMPDIR": str(temporary)})
     try:
-        while not (pid_file.exists() and pid_file.read_text()):
+        while not (tmp_path / "grades.csv.journal").exists():
             assert process.poll() is None
             time.sleep(0.1)
+        time.sleep(1)
+        below = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 128 + signal.SIGTERM
     finally:
         process.kill()
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid_file.read_text()), 0)
+    assert below and not psutil.wait_procs(below, timeout=30)[1]
     assert not list(temporary.iterdir())

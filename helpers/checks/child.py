@@ -1,45 +1,165 @@
-"""The process in which a submission runs: `python -m helpers.checks.child EXERCISE SECONDS`, in a folder of its own.
+"""The process in which a learner's answers run: `python -m helpers.checks.child NAMESPACE UID`. It knows no verdict.
 
-It finds there the source of one answer cell and the inputs, and leaves the outputs of the call. It knows no verdict.
-Whatever it leaves is only believed as far as `plain.validated` lets it.
+It reads one message with the exercises to get ready for, imports what they need, once, and then answers one request
+after the other. On Linux each answer gets a copy of this process (a fork, made before any answer has run), which is
+killed afterwards with all that it started, so no answer meets what another left behind. Elsewhere it answers once.
+
+What an answer leaves is only believed as far as `plain.unpacked` and `plain.validated` let it.
 """
 
 import contextlib
+import ctypes
 import json
-import math
+import os
+import random
+import signal
 import sys
 import time
 from pathlib import Path
 
+import numpy
+import torch
+
 import helpers
-from helpers.checks import plain
+from helpers.checks import frames, limits, plain
 from helpers.checks.exercise import Exercise
 from helpers.checks.registry import exercise
 
-ANSWER = "answer.py"
-READY = "ready"
-FAILURE = "failure.json"
+ANSWER = "answer.py"  # the name of the cell in tracebacks
+OUTPUTS, FAILURE, TIMEOUT, ENDED = b"o", b"f", b"t", b"e"  # how a reply starts
+LAST = b"l"  # stands before it where this process ends after it
+_FORKS = sys.platform == "linux"
+_NOT_DUMPABLE = (4, 0, 0, 0, 0)  # prctl: no process of the same user may trace this one or open its files
 
 
 class NotDefined(Exception):
     """The answer cell ran and does not define the function of the exercise."""
 
 
-def main(exercise_id: str, seconds: float, folder: Path = Path()) -> None:
-    """Run the call on the answer; what goes wrong in the answer is written down as its kind and its line."""
-    asked = exercise(exercise_id)
-    call, inputs = asked.call, plain.load(folder, "inputs")
-    source = (folder / ANSWER).read_text(encoding="utf-8")
-    call(lambda *_: None, inputs)  # whatever the call imports is imported now, before the clock starts
+def main(outer_namespace: str, user: int) -> None:
+    """Serve until nobody asks any more.
+
+    Args:
+        outer_namespace: of processes, which the grader is in ('' where there is none). Where this process is in
+            another, nobody but answers is beside it, and all of them can be killed at once.
+        user: the number of a user that root becomes; 0 to stay who one is.
+    """
+    requests, replies = _channels()
+    if user and os.getuid() == 0:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    if _FORKS:
+        ctypes.CDLL(None).prctl(*_NOT_DUMPABLE)
+    alone = bool(outer_namespace) and namespace() not in ("", outer_namespace)
+    _get_ready(json.loads(frames.receive(requests)))
+    before = _files_of_answers(alone)
+    frames.send(replies, str(Path(helpers.__file__).resolve()).encode())
+    with contextlib.suppress(frames.Broken):
+        while True:
+            request = frames.receive(requests)
+            reply = _reply_of_a_copy(request, alone) if _FORKS else _reply(request, alone)
+            if not _FORKS or _files_of_answers(alone) != before:  # what an answer wrote is seen by no other
+                frames.send(replies, LAST + reply)
+                break
+            frames.send(replies, reply)
+    os._exit(0)  # tidying up takes torch long
+
+
+def _files_of_answers(alone: bool) -> list[list[str]]:
+    return [sorted(os.listdir(folder)) for folder in ((".", "/dev/shm") if alone else (".",))]
+
+
+def namespace() -> str:
+    """Which processes see each other: the name of this process's namespace on Linux, '' elsewhere."""
+    with contextlib.suppress(OSError):
+        return os.readlink("/proc/self/ns/pid")
+    return ""
+
+
+def _channels():
+    """Where requests come from and replies go to. An answer that reads or prints does so from and to nowhere."""
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.dup(1)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nowhere, standard)
+    return requests, replies
+
+
+def _get_ready(exercise_ids: list[str]) -> None:
+    for asked in map(exercise, exercise_ids):
+        with contextlib.suppress(Exception):  # no answer is no answer; here only what the call imports matters
+            asked.call(lambda *_: None, asked.inputs(0))
+    for name in [name for name in sys.modules if name.startswith("helpers.checks.verdicts")]:
+        del sys.modules[name]
     sys.modules["helpers.checks.verdicts"] = None  # importing it is an error from here on
-    _limit(seconds)
-    (folder / READY).write_text(str(Path(helpers.__file__).resolve()), encoding="utf-8")
+
+
+def _reply_of_a_copy(request: bytes, alone: bool) -> bytes:
+    """Let a copy of this process answer, for so long as the request allows, and kill whatever it leaves running."""
+    seconds = json.loads(request[: request.index(b"\n")])["seconds"]
+    reading, writing = os.pipe()
+    copy = os.fork()
+    if copy == 0:
+        try:
+            os.setsid()
+            os.dup2(writing, 3)  # the one descriptor above the standard ones that an answer has
+            os.closerange(4, 1024)
+            frames.send(3, _reply(request, alone))
+        finally:
+            os._exit(0)
+    os.close(writing)
     try:
-        outputs = call(defined(asked, source), inputs)
+        return _of_an_answer(frames.receive_within(reading, seconds))
+    except TimeoutError:
+        return TIMEOUT
+    except frames.Broken:
+        return ENDED + str(_exit_code(copy, seconds=1)).encode()
+    finally:
+        os.close(reading)
+        _kill(copy, alone)
+
+
+def _of_an_answer(reply: bytes) -> bytes:
+    return reply if reply[:1] in (OUTPUTS, FAILURE) else FAILURE
+
+
+def _exit_code(copy: int, seconds: float) -> int:
+    """Of a process that is about to end; one that only closed its pipe is taken to have ended with 0."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        done = os.waitid(os.P_PID, copy, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if done:
+            return done.si_status if done.si_code == os.CLD_EXITED else -done.si_status
+        time.sleep(0.01)
+    return 0
+
+
+def _kill(copy: int, alone: bool) -> None:
+    """The copy and its like. In a namespace of its own, -1 is everybody but this process: no double fork escapes."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if alone:
+            os.kill(-1, signal.SIGKILL)
+        else:
+            os.killpg(copy, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(copy, signal.SIGKILL)
+    os.waitpid(copy, 0)
+
+
+def _reply(request: bytes, alone: bool) -> bytes:
+    """Run one answer, here: what it returns, or the kind and the line of what went wrong in it."""
+    head, _, inputs = request.partition(b"\n")
+    head = json.loads(head)
+    asked = exercise(head["exercise"])
+    call, inputs = asked.call, plain.unpacked(inputs)
+    for seed in (random.seed, numpy.random.seed, torch.manual_seed):
+        seed(0)  # whatever was drawn before, in getting ready for other exercises
+    limits.impose(head["seconds"], alone)
+    try:
+        return OUTPUTS + plain.packed(call(defined(asked, head["source"]), inputs))
     except BaseException as error:  # KeyboardInterrupt and SystemExit of a submission too
-        (folder / FAILURE).write_text(json.dumps(_failure(asked, error)), encoding="utf-8")
-        return
-    plain.save(outputs, folder, "outputs")
+        return FAILURE + json.dumps(_failure(asked, error)).encode()
 
 
 def defined(asked: Exercise, source: str):
@@ -72,20 +192,6 @@ def _compiled(source: str):
         raise
 
 
-def _limit(seconds: float) -> None:
-    """A belt for when nobody is left to kill this process: processor time, and the size of a file. Not on Windows."""
-    try:
-        import resource
-    except ImportError:
-        return
-    cpu_seconds = math.ceil(time.process_time() + 2 * seconds) + 5  # several threads may use more than the clock shows
-    limits = {"RLIMIT_CPU": cpu_seconds, "RLIMIT_FSIZE": 64 * 2**20, "RLIMIT_CORE": 0}
-    for kind, most in [(getattr(resource, name), most) for name, most in limits.items()]:
-        hard = resource.getrlimit(kind)[1]
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (most, most))
-
-
 def _failure(asked: Exercise, error: BaseException) -> dict:
     unanswered = isinstance(error, NotImplementedError) and str(error).startswith(asked.unanswered)
     lines = [error.lineno] if isinstance(error, SyntaxError) else []
@@ -103,4 +209,4 @@ def _failure(asked: Exercise, error: BaseException) -> dict:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,4 +1,4 @@
-"""Plain data in and out of a folder: tensors as safetensors, the rest as JSON. Nothing read here can run code."""
+"""Plain data as bytes and back: tensors as safetensors, the rest as JSON. Nothing read here can run code."""
 
 import json
 import math
@@ -24,28 +24,33 @@ class Refused(ValueError):
     """What came back is not what a call returns."""
 
 
-def save(data: dict, folder: Path, name: str) -> None:
-    """Write `name.safetensors` and `name.json`, which holds all names in their order; a tensor is null there."""
+def packed(data: dict) -> bytes:
+    """Plain data as bytes: the length of a JSON text, the text, and the tensors as safetensors.
+
+    The text holds all names in their order; a tensor is null there.
+    """
     tensors = {key: value.contiguous() for key, value in data.items() if isinstance(value, Tensor)}
     rest = {key: None if isinstance(value, Tensor) else value for key, value in data.items()}  # keeps the order
-    (folder / f"{name}.safetensors").write_bytes(safetensors.torch.save(tensors))
-    (folder / f"{name}.json").write_text(json.dumps(rest), encoding="utf-8")
+    text = json.dumps(rest).encode()
+    return len(text).to_bytes(8, "little") + text + safetensors.torch.save(tensors)
 
 
-def load(folder: Path, name: str) -> dict:
-    """Read what `save` wrote.
+def unpacked(content: bytes) -> dict:
+    """What `packed` packed.
 
     Raises:
-        Refused: a file is no ordinary file, too large, or not what its name says.
-        FileNotFoundError: there is none.
+        Refused: the content is too large, or not what `packed` makes.
     """
+    if len(content) > _MOST_BYTES:
+        raise Refused(f"what came back is larger than {_MOST_BYTES // 2**20} MiB")
+    length = int.from_bytes(content[:8], "little")
     try:
-        tensors = safetensors.torch.load(read_bytes(folder / f"{name}.safetensors"))
-        rest = json.loads(read_bytes(folder / f"{name}.json"))
-    except (ValueError, RecursionError, safetensors.SafetensorError) as error:
-        raise error if isinstance(error, Refused) else Refused(f"{name} cannot be read") from None
+        rest = json.loads(content[8 : 8 + length])
+        tensors = safetensors.torch.load(content[8 + length :])
+    except (ValueError, RecursionError, safetensors.SafetensorError):
+        raise Refused("what came back cannot be read") from None
     if not isinstance(rest, dict) or {key for key, value in rest.items() if value is None} != tensors.keys():
-        raise Refused(f"{name} holds no plain data")
+        raise Refused("what came back is no plain data")
     return {key: tensors.get(key, value) for key, value in rest.items()}
 
 

@@ -1,132 +1,197 @@
-"""Run one answer in a process of its own, with a time limit, and let in only plain data of the expected shape."""
+"""Run the answers of one learner in a process beside this one, and let in only plain data of the expected shape."""
 
-import builtins
 import contextlib
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
 
+import psutil
+
 import helpers
-from helpers.checks import plain
-from helpers.checks.child import ANSWER, FAILURE, READY
+from helpers.checks import child, frames, isolation, limits, plain
+from helpers.checks.ending import Run, run_of
 from helpers.checks.exercise import Exercise
 from helpers.checks.registry import EXERCISES
 
 _START_SECONDS = 120  # for Python and its packages, which are no part of an answer's time
-_POLL_SECONDS = 0.02
-_LIKELY_CAUSES = {
-    "NameError": "imports and helper functions belong in the answer cell, which is the only one that is graded",
-    "ModuleNotFoundError": "the answer imports what is not installed here",
-    "SyntaxError": "this is no Python, or a line that only Jupyter understands",
-}
+_GRACE_SECONDS = 5  # the process inside keeps the time, too; only if it does not answer, it is ended from outside
+_LOOK_SECONDS = 0.2
+_FIRST_USER = 1_000_000_000  # where root grades, each sandbox has a user of its own from here on
+_sandboxes = itertools.count()
 
 
-@dataclass(frozen=True)
-class Run:
-    """How the run of an answer ended: ok (with outputs), timeout, crash, refused, or missing (not filled in)."""
-
-    status: str
-    reason: str = ""
-    outputs: dict = field(default_factory=dict)
+class Stopped(Exception):
+    """The grading is being stopped; no answer is run any more."""
 
 
-def run_answer(asked: Exercise, source: str, inputs: dict, seconds: float) -> Run:
-    """Call the answer on the inputs in another process.
+class NotStarted(Exception):
+    """The process did not get ready; the message says how it ended."""
+
+
+class Sandbox:
+    """Where the answers of one learner run. Its process starts when it is first needed, and again if it was ended.
 
     Args:
-        asked: the exercise.
-        source: of the answer cell, untrusted.
-        inputs: plain data; with the source, all that the process is given.
-        seconds: after which the process, and what it started, is killed. Importing torch does not count.
+        exercises: that will be asked for; the process gets ready for them before any answer runs.
+        isolated: in bubblewrap. If not, an answer has the rights of whoever grades.
+        hidden: folders that no answer may see.
     """
-    if not source.strip():
-        return Run("missing", "the answer cell is empty")
-    with _folder() as folder:
+
+    def __init__(self, exercises: Iterable[Exercise], isolated: bool = True, hidden: Iterable[Path] = ()):
+        self.exercises, self.isolated, self.hidden = list(exercises), isolated, tuple(hidden)
+        self.course = ""  # the path of the package that answers meet
+        self._process: subprocess.Popen | None = None
+        self._folder: tempfile.TemporaryDirectory | None = None
+        self._stopped, self._lock = False, threading.Lock()
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.end()
+
+    def run(self, asked: Exercise, source: str, inputs: dict, seconds: float) -> Run:
+        """Call an answer on the inputs.
+
+        Args:
+            asked: the exercise.
+            source: of the answer cell, untrusted.
+            inputs: plain data; with the source, all that the answer is given.
+            seconds: after which it, and what it started, is killed. Importing packages does not count.
+
+        Raises:
+            Stopped: `stop` was called.
+        """
+        if not source.strip():
+            return Run("missing", "the answer cell is empty")
         try:
-            (folder / ANSWER).write_text(source, encoding="utf-8")
+            source.encode()
         except UnicodeEncodeError:
             return Run("refused", "the answer cell is no valid text")
-        return _run_in(folder, asked, inputs, seconds)
+        head = json.dumps({"exercise": asked.id, "source": source, "seconds": seconds}).encode()
+        try:
+            reply = self._reply(head + b"\n" + plain.packed(inputs), seconds)
+        except NotStarted as error:
+            return Run("timeout" if "seconds" in str(error) else "crash", str(error))
+        if reply[:1] not in (child.OUTPUTS, child.FAILURE):
+            self.end()  # the process may be well; but what ended an answer so may have reached it, too
+            reply = reply.removeprefix(child.LAST)
+        if self._stopped:
+            raise Stopped
+        return run_of(asked, reply, seconds)
+
+    def stop(self) -> None:
+        """End the process and start none again; from another thread, too."""
+        with self._lock:
+            self._stopped = True
+        self.end()
+
+    def end(self) -> None:
+        """Kill the process with all that runs in it."""
+        process, self._process = self._process, None
+        if process:
+            _kill(process)
+            for pipe in (process.stdin, process.stdout):
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        if self._folder:
+            self._folder.cleanup()
+            self._folder = None
+
+    def _reply(self, request: bytes, seconds: float) -> bytes:
+        return self._received(self._process or self._started(), request, seconds + _GRACE_SECONDS)
+
+    def _started(self) -> subprocess.Popen:
+        """Start the process and wait until it is ready.
+
+        Raises:
+            NotStarted: it did not get there.
+            Stopped: `stop` was called.
+        """
+        with self._lock:
+            if self._stopped:
+                raise Stopped
+            self._process = process = self._popen()
+        ready = self._received(process, json.dumps([asked.id for asked in self.exercises]).encode(), _START_SECONDS)
+        if ready == child.TIMEOUT:
+            self.end()
+            raise NotStarted(f"Python and its packages did not start within {_START_SECONDS} seconds: grade it again")
+        if ready[:1] == child.ENDED:
+            self.end()
+            raise NotStarted(f"the grader's Python did not start (exit code {process.returncode})")
+        self.course = ready.decode()
+        return process
+
+    def _popen(self) -> subprocess.Popen:
+        user = _FIRST_USER + 100 * os.getpid() + next(_sandboxes) % 100 if self.isolated else 0
+        command = _command(child.namespace(), user)
+        options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        options |= {"bufsize": 0, "start_new_session": True}
+        if not self.isolated:
+            self._folder = tempfile.TemporaryDirectory(prefix="answers-", ignore_cleanup_errors=True)
+            options |= {"cwd": self._folder.name, "env": isolation.environment(self._folder.name)}
+            return subprocess.Popen(command, **options)
+        with isolation.filter_file() as file:
+            command = isolation.shut_in(command, file.fileno(), self.hidden)
+            return subprocess.Popen(command, pass_fds=(file.fileno(),), **options)
+
+    def _received(self, process: subprocess.Popen, request: bytes, seconds: float) -> bytes:
+        """The reply to a request; TIMEOUT if there is none in time; ENDED and how if the process went away."""
+        try:
+            frames.send(process.stdin.fileno(), request)
+        except (OSError, ValueError):  # ValueError: another thread has just ended it
+            return child.ENDED + b"0"
+        message, end = _next_message(process), time.monotonic() + seconds
+        while time.monotonic() < end:
+            with contextlib.suppress(TimeoutError):
+                return message.result(timeout=_LOOK_SECONDS)
+            if self.isolated and _memory_bytes(process.pid) > limits.TOTAL_BYTES:
+                self.end()
+                return child.ENDED + f"more than {limits.TOTAL_BYTES // 2**30} GiB of memory".encode()
+        return child.TIMEOUT
 
 
-@cache
-def fault_of_child() -> str:
-    """Why no answer can be run here, '' if one can: a built-in answer is sent the way that all others go."""
-    asked = next(iter(EXERCISES.values()))
-    with _folder() as folder:
-        (folder / ANSWER).write_text(f"def {asked.function}(*given):\n    pass\n", encoding="utf-8")
-        ran = _run_in(folder, asked, asked.inputs(0), _START_SECONDS)
-        if ran.status != "ok":
-            return (
-                f"{sys.executable} cannot run even a built-in answer: {ran.reason or ran.status}. Is the course "
-                "installed in it? `pip install -r requirements.txt` does that; `python -m helpers doctor` says more."
-            )
-        here, there = str(Path(helpers.__file__).resolve()), (folder / READY).read_text(encoding="utf-8")
-    if here != there:
-        return f"Answers would run on another copy of the course ({there}) than the grader ({here}). Install this one."
-    return ""
+def _command(outer_namespace: str, user: int) -> list[str]:
+    """The command line of the process, as it stands inside or, without isolation, alone."""
+    return [sys.executable, "-I", "-m", "helpers.checks.child", outer_namespace, str(user)]
 
 
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="answer-", ignore_cleanup_errors=True) as name:
-        yield Path(name)
+def _next_message(process: subprocess.Popen) -> Future:
+    """A thread that waits for it, since a pipe can be waited for with a limit of time on Linux and macOS only."""
+    message = Future()
+
+    def wait() -> None:
+        try:
+            message.set_result(frames.receive(process.stdout))
+        except (frames.Broken, OSError, ValueError):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_GRACE_SECONDS)
+            code = process.poll() or 0
+            message.set_result(child.ENDED + str(128 - code if code > 128 else code).encode())  # as bubblewrap tells it
+
+    threading.Thread(target=wait, daemon=True).start()
+    return message
 
 
-def _run_in(folder: Path, asked: Exercise, inputs: dict, seconds: float) -> Run:
-    plain.save(inputs, folder, "inputs")
-    code = _exit_code(_command(asked, seconds), folder, seconds)
-    if code is not None:
-        return _ended(asked, folder, code)
-    if (folder / READY).exists():
-        return Run("timeout", f"no answer within {seconds:g} seconds")
-    return Run("timeout", f"Python and its packages did not start within {_START_SECONDS} seconds: grade it again")
-
-
-def _command(asked: Exercise, seconds: float) -> list[str]:
-    """The command line of the child. Whatever isolates it further is put in front here, and nowhere else."""
-    return [sys.executable, "-I", "-m", "helpers.checks.child", asked.id, str(seconds)]
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}  # Windows starts nothing without
-    home = {name: str(folder) for name in ("HOME", "TMPDIR", "HF_HOME")}
-    return {"PATH": os.defpath, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", **home, **kept}
-
-
-def _exit_code(command: list[str], folder: Path, seconds: float) -> int | None:
-    """Run to the end or to the limit (None). Its output goes nowhere: not to the terminal, not into a result."""
-    nowhere = subprocess.DEVNULL
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=_environment(folder),
-        stdin=nowhere,
-        stdout=nowhere,
-        stderr=nowhere,
-        start_new_session=True,
-    )
-    try:
-        _wait(process, _START_SECONDS, until=folder / READY)
-        return _wait(process, seconds)
-    finally:
-        _kill(process)
-
-
-def _wait(process: subprocess.Popen, seconds: float, until: Path | None = None) -> int | None:
-    """The exit code; None where the process goes on, after so many seconds or once the file is there."""
-    end = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < end and not (until and until.exists()):
-        time.sleep(_POLL_SECONDS)
-    return process.poll()
+def _memory_bytes(pid: int) -> int:
+    """What a process and all below it take, pages that several share counted once."""
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        for process in psutil.Process(pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                info = process.memory_full_info()
+                total += getattr(info, "pss", info.rss)
+    return total
 
 
 def _kill(process: subprocess.Popen) -> None:
@@ -139,36 +204,23 @@ def _kill(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def _ended(asked: Exercise, folder: Path, code: int) -> Run:
-    try:
-        return Run("ok", outputs=plain.validated(plain.load(folder, "outputs"), asked.outputs))
-    except plain.Refused as error:
-        return Run("refused", str(error))
-    except FileNotFoundError:
-        pass
-    try:
-        return _failed(asked, json.loads(plain.read_bytes(folder / FAILURE, 10_000)))
-    except (FileNotFoundError, ValueError, RecursionError, AttributeError):
-        return Run("crash", _ending(folder, code))
-
-
-def _ending(folder: Path, code: int) -> str:
-    """How a process ended that left neither outputs nor a failure."""
-    if not (folder / READY).exists():
-        return f"the grader's Python did not start (exit code {code})"
-    if code >= 0:
-        return f"the answer ended Python itself (exit code {code})"
-    return f"killed by signal {-code}" + (" (out of memory?)" if -code == getattr(signal, "SIGKILL", 9) else "")
-
-
-def _failed(asked: Exercise, failure: dict) -> Run:
-    """A failure as the child tells it. Only the name of a builtin error and a number are taken from it."""
-    if failure.get("unanswered") is True:
-        return Run("missing", "not filled in")
-    if failure.get("undefined") is True:
-        return Run("crash", f"the cell defines no {asked.function}")
-    error, line = failure.get("error"), failure.get("line")
-    known = isinstance(error, str) and isinstance(getattr(builtins, error, None), type)
-    where = f" in line {line} of the answer cell" if type(line) is int and 0 < line < 10_000 else ""
-    cause = f": {_LIKELY_CAUSES[error]}" if known and error in _LIKELY_CAUSES else ""
-    return Run("crash", f"{error if known else 'an error'}{where}{cause}")
+@cache
+def fault_of_sandbox(isolated: bool) -> str:
+    """Why no answer can be run here, '' if one can: a built-in answer is sent the way that all others go."""
+    if isolated and (fault := isolation.fault_of_isolation()):
+        return fault
+    asked = next(iter(EXERCISES.values()))
+    with Sandbox([asked], isolated) as sandbox:
+        ran = sandbox.run(asked, f"def {asked.function}(*given):\n    pass\n", asked.inputs(0), _START_SECONDS)
+        if ran.status != "ok":
+            return (
+                f"{sys.executable} cannot run even a built-in answer: {ran.reason or ran.status}. Is the course "
+                "installed in it? `pip install -r requirements.txt` does that; `python -m helpers doctor` says more."
+            )
+        here = str(Path(helpers.__file__).resolve())
+        if here != sandbox.course:
+            return (
+                f"Answers would run on another copy of the course ({sandbox.course}) than the grader ({here}). "
+                "Install this one."
+            )
+    return ""

@@ -1,60 +1,52 @@
-"""`python -m helpers grade FOLDER --out grades.csv`: grade every submission FOLDER/NAME/*.ipynb.
+"""`python -m helpers grade FOLDER --out grades.csv`: grade every submission in a folder or a zip of one.
 
-Answers run in a process of their own on inputs drawn for this grading alone; what is due never enters that process.
+Answers run shut in, on inputs drawn for this grading alone; what is due never enters their process. A killed run goes
+on where it was: what is known of each learner stands in a journal beside the table.
 """
 
 import argparse
 import contextlib
-import hashlib
 import json
 import math
 import os
 import secrets
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
-from tqdm import tqdm
-
-from helpers.checks.exercise import Exercise
 from helpers.checks.registry import EXERCISES
-from helpers.checks.sandbox import fault_of_child, run_answer
-from helpers.course import table
+from helpers.checks.sandbox import fault_of_sandbox
+from helpers.course import gradebook, pages, table
+from helpers.course.grading import Grading
+from helpers.course.handin import hand_ins
+from helpers.course.journal import Found, Journal
 from helpers.course.notebook import write_text
-from helpers.course.submission import Submission, submissions
+from helpers.course.pool import Ended, grade_all
+from helpers.course.submission import Submission, submission
 from helpers.course.table import Row
+from helpers.course.unzip import unzipped
 
-_MOST_ANSWERS = 10  # to one exercise from one learner; each may take the whole time limit
 _MOST_NAMES = 10  # of skipped files, in one line
-
-
-@dataclass(frozen=True)
-class Grading:
-    """What all submissions of one grading have in common."""
-
-    seed: str
-    seconds: float
-
-    def inputs(self, asked: Exercise) -> dict:
-        """The same for all learners, and known to nobody before."""
-        digest = hashlib.sha256(f"{self.seed}/{asked.id}".encode()).digest()
-        return asked.inputs(int.from_bytes(digest[:7], "big"))
-
-
-class Ended(BaseException):
-    """Somebody asked this process to end. No `except Exception` holds it up."""
+_GIB_A_JOB = 2
+UNSAFE = "--unsafe: answers run WITHOUT ISOLATION, with your rights, on your files. Only for submissions you trust."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "This is not a sandbox yet: an answer runs with your rights. Grade strangers' work in a container."
-    parser.add_argument("folder", type=Path, help="holds one folder for each learner, with notebooks in it")
-    parser.add_argument("--out", type=_file, default=Path("grades.csv"), help="default: grades.csv")
-    parser.add_argument(
-        "--seconds", type=_seconds, default=30, help="limit for one answer, imports aside (default: 30)"
-    )
-    parser.add_argument("--seed-from", type=_seed, metavar="FILE", help="draw the inputs of an earlier grading again")
+    parser.epilog = "Each learner's answers run in bubblewrap, without network and files. README, For instructors."
+    add = parser.add_argument
+    add("folder", type=Path, help="a folder or zip: NAME/…, NAME.ipynb, nbgrader's submitted/, Moodle's, Canvas's")
+    add("--out", type=_file, default=Path("grades.csv"), help="default: grades.csv")
+    add("--jobs", type=_jobs, default=_default_jobs(), help="learners at a time (default: %(default)s)")
+    add("--seconds", type=_seconds, default=30, help="limit for one answer, imports aside (default: 30)")
+    add("--exercise", action="append", choices=list(EXERCISES), help="regrade this one alone; may be repeated")
+    add("--due", type=_date, metavar="DATE", help="2027-01-31T23:59: what is newer is marked late")
+    add("--changes", type=Path, metavar="CSV", help="points by hand (default: grades.changes.csv, if there)")
+    add("--format", choices=list(gradebook.FORMATS), help="write a file for this gradebook, too")
+    add("--seed-from", type=_seed, metavar="FILE", help="draw the inputs of an earlier grading again")
+    add("--unsafe", action="store_true", help="run answers with your rights, WITHOUT isolation")
 
 
 def _file(text: str) -> Path:
@@ -63,11 +55,30 @@ def _file(text: str) -> Path:
     return Path(text)
 
 
+def _default_jobs() -> int:
+    import psutil
+
+    return max(1, min(os.cpu_count() or 1, int(psutil.virtual_memory().available / 2**30 / _GIB_A_JOB)))
+
+
+def _jobs(text: str) -> int:
+    if not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 64.")
+    return int(text)
+
+
 def _seconds(text: str) -> float:
     seconds = float(text)
     if not (math.isfinite(seconds) and 0 < seconds <= 86_400):
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 86400 (a day).")
     return seconds
+
+
+def _date(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2027-01-31T23:59.") from None
 
 
 def _seed(text: str) -> str:
@@ -79,61 +90,151 @@ def _seed(text: str) -> str:
 
 def run(args: argparse.Namespace) -> int:
     try:
-        handed_in = _handed_in(args.folder)
-        if fault := table.fault_of_out(args.out) or fault_of_child():
-            raise ValueError(fault)
+        with _folder(args.folder) as folder:
+            return _run(args, folder)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    grading = Grading(args.seed_from or secrets.token_hex(16), args.seconds)
-    rows, partial = [], args.out.with_name(f"{args.out.name}.partial")
+
+
+@contextlib.contextmanager
+def _folder(path: Path) -> Iterator[Path]:
+    """The folder, or what a zip holds, unpacked for as long as the grading takes. What was refused is named."""
+    if not (path.is_file() and path.suffix.lower() == ".zip"):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="unzipped-") as into:
+        folder, refused = unzipped(path, Path(into))
+        _print_skipped({"refused, in the zip": refused} if refused else {})
+        yield folder
+
+
+def _run(args: argparse.Namespace, folder: Path) -> int:
+    handed_in = _handed_in(folder, args.out)
+    by_hand = _by_hand(args)
+    if args.unsafe:
+        print(UNSAFE, file=sys.stderr)
+    if fault := table.fault_of_out(args.out) or fault_of_sandbox(not args.unsafe):
+        raise ValueError(fault)
+    journal = Journal(_beside(args.out, ".journal"))
+    found, grading = _begun(args, journal)
+    exercises = [EXERCISES[name] for name in found.begun["exercises"] if name in EXERCISES]
+    left = [one for one in handed_in if found.done.get(one.learner) != one.digest]
+    if len(left) < len(handed_in):
+        print(f"Going on: {len(handed_in) - len(left)} of {len(handed_in)} learners are done.", file=sys.stderr)
+    hidden = (folder, args.out.parent)
     try:
-        with _ended_by_signals(), tqdm(total=len(handed_in) * len(EXERCISES), unit="exercise", desc="grading") as bar:
-            for submission in handed_in:
-                for asked in EXERCISES.values():
-                    rows.append(graded(submission, asked, grading))
-                    bar.update()
+        with _ended_by_signals():
+            grade_all(left, exercises, grading, args.jobs, hidden, journal)
     except (KeyboardInterrupt, Ended) as error:
-        table.write(rows, partial)
-        print(f"\nStopped. {partial} has the {len(rows)} finished rows; a new run begins anew.", file=sys.stderr)
+        known = journal.read().done
+        done = sum(known.get(one.learner) == one.digest for one in handed_in)
+        print(f"\nStopped. {done} of {len(handed_in)} learners are done; the same command goes on.", file=sys.stderr)
         return 128 + (error.args[0] if error.args else signal.SIGINT)
-    table.write(rows, args.out)
-    _record_seed(grading, args.out)
-    partial.unlink(missing_ok=True)
-    print(f"{args.out}: {table.summary(rows)}")
+    journal.finish()
+    _write(args, journal.read(), handed_in, by_hand)
     return 0
 
 
-def _handed_in(folder: Path) -> list[Submission]:
+def _begun(args: argparse.Namespace, journal: Journal) -> tuple[Found, Grading]:
+    """Go on with what was stopped, regrade one exercise, or begin anew.
+
+    Raises:
+        ValueError: there is nothing to regrade an exercise of.
+    """
+    found = journal.read()
+    seed = found.begun.get("seed")
+    begun = {"seconds": args.seconds, "isolated": not args.unsafe, "exercises": args.exercise or list(EXERCISES)}
+    begun |= {"due": args.due.isoformat() if args.due else ""}
+    if args.exercise and not seed:
+        raise ValueError(f"{journal.path} is not there: grade all exercises once before you regrade one.")
+    wanted_seed = args.seed_from or seed
+    if not found.finished and found.begun == {**begun, "seed": wanted_seed}:
+        return found, _grading(found.begun)
+    if found.begun and not found.finished:
+        print("An earlier grading, with other options, was stopped. This one begins anew.", file=sys.stderr)
+    fresh = args.seed_from or (seed if args.exercise else secrets.token_hex(16))  # regraded on the same inputs
+    journal.begin({**begun, "seed": fresh}, anew=not args.exercise)
+    found = journal.read()
+    return found, _grading(found.begun)
+
+
+def _grading(begun: dict) -> Grading:
+    due = datetime.fromisoformat(begun["due"]) if begun["due"] else None
+    return Grading(begun["seed"], begun["seconds"], begun["isolated"], due)
+
+
+def _by_hand(args: argparse.Namespace) -> dict:
+    path = args.changes or args.out.with_name(f"{args.out.stem}.changes.csv")
+    return gradebook.changes(path) if args.changes or path.exists() else {}
+
+
+def _beside(out: Path, ending: str) -> Path:
+    return out.with_name(out.name + ending)
+
+
+def _feedback(out: Path) -> Path:
+    return out.with_name(f"{out.stem}.feedback")
+
+
+def _write(args: argparse.Namespace, found: Found, handed_in: list[Submission], by_hand: dict) -> None:
+    rows = _sorted(found, handed_in)
+    rows, nobody = gradebook.changed(rows, by_hand)
+    table.write(rows, args.out)
+    record = {"seed": found.begun["seed"], "seconds": found.begun["seconds"]}
+    write_text(json.dumps(record, indent=1) + "\n", _beside(args.out, ".seed.json"))
+    overview, feedback = args.out.with_name(f"{args.out.stem}.overview.html"), _feedback(args.out)
+    pages.write(rows, overview, feedback)
+    print(f"{args.out}: {table.summary(rows)}")
+    print(f"{overview} shows all learners; {feedback} holds a page for each.")
+    if args.format:
+        book = args.out.with_name(f"{args.out.stem}.{args.format}.csv")
+        write_text(gradebook.FORMATS[args.format](rows), book)
+        print(f"{book} is for {args.format.capitalize()}'s gradebook.")
+    if nobody:
+        print(f"points by hand for nobody here: {table.printable('; '.join(nobody))}", file=sys.stderr)
+
+
+def _sorted(found: Found, handed_in: list[Submission]) -> list[Row]:
+    """By learner and exercise; after a regrading, also those who are no longer in the folder."""
+    learners = {one.learner: place for place, one in enumerate(handed_in)}
+    order = {name: place for place, name in enumerate(EXERCISES)}
+    last = len(learners)
+    known = [row for row in found.rows.values() if row.exercise in order]
+    return sorted(known, key=lambda row: (learners.get(row.learner, last), row.learner, order[row.exercise]))
+
+
+def _handed_in(folder: Path, out: Path) -> list[Submission]:
     """What is to be graded; what was skipped is printed.
 
     Raises:
         ValueError: there is nothing.
     """
+    wanted = "It should be a zip or hold NAME/*.ipynb or NAME.ipynb."
     try:
-        handed_in, skipped = submissions(folder)
+        found, skipped = hand_ins(folder)
     except OSError as error:
-        raise ValueError(
-            f"{folder} is no folder that can be read: {error.strerror}. It should hold NAME/*.ipynb."
-        ) from None
+        raise ValueError(f"{folder} is no folder that can be read: {error.strerror}. {wanted}") from None
+    _print_skipped(skipped)
+    if not found:
+        raise ValueError(f"{folder} holds nothing of a learner. {wanted}")
+    read = [submission(one) for one in found if one.learner != _feedback(out).name]
+    if all(one.is_empty for one in read):
+        first = table.printable(read[0].learner)
+        why = read[0].nothing or "none of the notebooks read has an exercise"
+        raise ValueError(f"No exercise was found in {len(read)} submissions in {folder}. In {first}: {why}. {wanted}")
+    return read
+
+
+def _print_skipped(skipped: dict[str, list[str]]) -> None:
     for why, names in skipped.items():
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
         print(f"skipped ({why}): {table.printable(', '.join(names[:_MOST_NAMES]))}{more}", file=sys.stderr)
-    if not handed_in:
-        raise ValueError(f"{folder} holds no learner's folder. Put each learner's notebooks in one: NAME/*.ipynb.")
-    if all(submission.is_empty for submission in handed_in):
-        first = handed_in[0]
-        why = first.nothing or "none of the notebooks read has an exercise"
-        raise ValueError(
-            f"No exercise was found in the {len(handed_in)} folders of {folder}. In {table.printable(first.learner)}: "
-            f"{table.printable(why)}. Notebooks are looked for as NAME/*.ipynb."
-        )
-    return handed_in
 
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """A signal that would end this process unwinds it instead, so that the answer's process and folder go too."""
+    """A signal that would end this process unwinds it instead, so that the answers' processes go too."""
 
     def unwind(number, _):
         raise Ended(number)
@@ -146,53 +247,3 @@ def _ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def graded(submission: Submission, asked: Exercise, grading: Grading) -> Row:
-    """The row of this learner in this exercise: of several answers, the best."""
-    answers = submission.answers.get(asked.answer_id, [])
-    rows = [_graded_answer(submission.learner, asked, source, grading) for _, source in answers[:_MOST_ANSWERS]]
-    answered = [place for place, row in enumerate(rows) if row.status != "missing"]  # a template is no answer
-    if not answered:
-        return _nothing_found(submission, asked, rows)
-    best = max(answered, key=lambda place: (rows[place].points, rows[place].status == "ok", -place))
-    row = rows[best]
-    if len(answered) == 1 and len(answers) <= _MOST_ANSWERS:
-        return row
-    tried = "" if len(answers) <= _MOST_ANSWERS else f" (of {len(answers)}: the newest {_MOST_ANSWERS} were run)"
-    reason = f"best of {len(answered)} different answers{tried}, from {answers[best][0]}"
-    return replace(row, reason=f"{reason}; {row.reason}" if row.reason else reason)
-
-
-def _graded_answer(learner: str, asked: Exercise, source: str, grading: Grading) -> Row:
-    inputs = grading.inputs(asked)
-    try:
-        ran = run_answer(asked, source, inputs, grading.seconds)
-        if ran.status != "ok":
-            return Row(learner, asked.id, 0, asked.points, ran.status, ran.reason)
-        verdict = asked.verdict(inputs, ran.outputs)
-    except Exception as error:  # whatever an answer upsets here, a full disk included, must not stop the others
-        reason = f"it could not be graded ({type(error).__name__})"
-        return Row(learner, asked.id, 0, asked.points, "refused", reason)
-    if verdict.passed:
-        return Row(learner, asked.id, asked.points, asked.points, "ok", "")
-    return Row(learner, asked.id, 0, asked.points, "ok", f"{verdict.hint_name}: {verdict.hint}")
-
-
-def _nothing_found(submission: Submission, asked: Exercise, unfilled: list[Row]) -> Row:
-    """Where the answer may stand in what is not graded, it is refused, not missing: somebody should look."""
-    row = Row(submission.learner, asked.id, 0, asked.points, "refused", "")
-    if stray := submission.strays.get(asked.answer_id):
-        cell = f"{stray}: a cell without the grade_id {asked.answer_id} defines {asked.function}"
-        return replace(row, reason=f"{cell}; only the cell with it is graded")
-    if submission.faults:
-        return replace(row, reason="; ".join(submission.faults))
-    if unfilled:
-        return unfilled[0]
-    return replace(row, status="missing", reason=submission.nothing or "none of the notebooks read has this exercise")
-
-
-def _record_seed(grading: Grading, out: Path) -> None:
-    """Written when all answers have run: until then no file holds it."""
-    record = {"seed": grading.seed, "seconds": grading.seconds}
-    write_text(json.dumps(record, indent=1) + "\n", out.with_name(f"{out.name}.seed.json"))

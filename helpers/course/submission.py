@@ -1,18 +1,18 @@
 """What a learner handed in: the answer cells of their notebooks, found by grade_id. All of it is untrusted."""
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from helpers.checks import plain
 from helpers.checks.exercise import Exercise
 from helpers.checks.registry import EXERCISES
+from helpers.course.handin import NOTEBOOK, HandIn
 
 _MOST_NOTEBOOK_BYTES = 20 * 2**20
 _MOST_SOURCE = 100_000
 _MOST_NOTEBOOKS = 100
-_MADE_BY_MACHINES = ("__MACOSX", ".ipynb_checkpoints")
 _ANSWER_IDS = {asked.answer_id for asked in EXERCISES.values()}
 
 
@@ -25,64 +25,48 @@ class Submission:
     strays: dict[str, str] = field(default_factory=dict)  # answer_id -> notebook that has the function elsewhere
     faults: list[str] = field(default_factory=list)  # notebooks that could not be read
     nothing: str = ""  # why no notebook was read
+    dates: dict[str, float] = field(default_factory=dict)  # notebook -> when it was last written, seconds since 1970
+    late: bool = False  # says the export
 
     @property
     def is_empty(self) -> bool:
         """No exercise is in it, and nothing that might hold one."""
         return not (self.answers or self.strays or self.faults)
 
+    @property
+    def digest(self) -> str:
+        """Another one where anything of it differs."""
+        return hashlib.sha256(json.dumps(vars(self), sort_keys=True).encode()).hexdigest()
 
-def submissions(folder: Path) -> tuple[list[Submission], dict[str, list[str]]]:
-    """Of every learner, sorted by name: `folder/NAME/*.ipynb`; and the names of what is no learner's folder, by why.
 
-    Raises:
-        OSError: the folder cannot be read.
-    """
-    learners, skipped = [], {}
-    for path in sorted(folder.iterdir()):
-        if path.name in _MADE_BY_MACHINES:
+def submission(handed_in: HandIn) -> Submission:
+    """Read what one learner handed in."""
+    read = Submission(handed_in.learner, faults=list(handed_in.faults), late=handed_in.late)
+    dated = []
+    for name, path in handed_in.files:
+        try:
+            seconds = path.lstat().st_mtime
+        except OSError:
+            read.faults.append(f"{name}: cannot be read")
             continue
-        if why := _why_no_learner(path):
-            skipped.setdefault(why, []).append(path.name)
-        else:
-            learners.append(path)
-    return [_submission(path) for path in learners], skipped
-
-
-def _why_no_learner(path: Path) -> str:
-    if path.is_symlink():
-        return "links are not followed"
-    if path.name.startswith("."):
-        return "hidden"
-    return "" if path.is_dir() else "a file, not a learner's folder"
-
-
-def _submission(folder: Path) -> Submission:
-    submission = Submission(folder.name)
-    try:
-        notebooks = sorted(_notebooks(folder), key=lambda path: (-path.lstat().st_mtime, path.name))
-        if not notebooks:
-            inner = sorted(str(path.relative_to(folder)) for path in folder.glob("*/*.ipynb"))
-            inner = [name for name in inner if Path(name).parts[0] not in _MADE_BY_MACHINES]
-            submission.nothing = f"only in subfolders: {inner[0]}" if inner else "no .ipynb in the folder"
-    except OSError:
-        submission.faults.append("the folder cannot be read")
-        return submission
-    if len(notebooks) > _MOST_NOTEBOOKS:
-        submission.faults.append(f"{len(notebooks)} notebooks: only the newest {_MOST_NOTEBOOKS} were read")
-    for path in notebooks[:_MOST_NOTEBOOKS]:
+        if name.lower().endswith(".zip"):
+            read.faults.append(f"{name}: a zip in the folder; unpack it")
+        elif name.lower().endswith(NOTEBOOK):
+            dated.append((-seconds, name, path))
+    if not dated and not read.faults:
+        read.nothing = "no .ipynb in the folder"
+    if len(dated) > _MOST_NOTEBOOKS:
+        read.faults.append(f"{len(dated)} notebooks: only the newest {_MOST_NOTEBOOKS} were read")
+    for before_1970, name, path in sorted(dated)[:_MOST_NOTEBOOKS]:
         try:
             cells = code_cells(plain.read_bytes(path, _MOST_NOTEBOOK_BYTES))
         except (ValueError, OSError) as error:
             reason = "a folder, not a notebook" if path.is_dir() and not path.is_symlink() else error
-            submission.faults.append(f"{path.name}: {reason}")
+            read.faults.append(f"{name}: {reason}")
         else:
-            _take(submission, path.name, cells)
-    return submission
-
-
-def _notebooks(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.suffix.lower() == ".ipynb" and path.name[0] != "."]
+            read.dates[name] = -before_1970
+            _take(read, name, cells)
+    return read
 
 
 def _take(submission: Submission, name: str, cells: list[tuple[str, str]]) -> None:
@@ -99,7 +83,9 @@ def _take(submission: Submission, name: str, cells: list[tuple[str, str]]) -> No
 
 
 def _defines(source: str, asked: Exercise) -> bool:
-    return re.search(rf"^\s*(def\s+{asked.function}\s*\(|{asked.function}\s*=(?!=))", source, re.MULTILINE) is not None
+    """Spaces and tabs only: with line ends among them, a cell of many empty lines would be searched for hours."""
+    pattern = rf"^[ \t]*(def[ \t]+{asked.function}[ \t]*\(|{asked.function}[ \t]*=(?!=))"
+    return len(source) <= _MOST_SOURCE and re.search(pattern, source, re.MULTILINE) is not None
 
 
 def code_cells(content: bytes) -> list[tuple[str, str]]:

@@ -5,12 +5,17 @@ import io
 import tempfile
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.course.notebook import write_text
 
-COLUMNS = ("learner", "exercise", "points", "of", "status", "reason")
+COLUMNS = (
+    *("learner", "exercise", "points", "of", "status", "reason", "hint"),
+    *("handed_in", "late", "isolation"),
+)
+STATUSES = ("ok", "missing", "refused", "crash", "timeout")
 
 
 @dataclass(frozen=True)
@@ -19,10 +24,15 @@ class Row:
 
     learner: str
     exercise: str
-    points: int
+    points: float  # whole, unless somebody changed them by hand
     of: int
     status: str
-    reason: str
+    reason: str  # for a wrong answer, the text of its hint
+    hint: str = ""  # its name
+    handed_in: str = ""  # when the notebook was last written, in this machine's time
+    late: str = ""  # yes, no, or '' where nobody said what is due when
+    isolation: str = ""  # bubblewrap, or none
+    code: str = ""  # of the answer, for the page of feedback; no column of the table
 
 
 def write(rows: list[Row], out: Path) -> None:
@@ -32,15 +42,17 @@ def write(rows: list[Row], out: Path) -> None:
 
 def csv_text(rows: list[Row]) -> str:
     """The table; no cell of it can act as a formula in a spreadsheet."""
+    return lines_of([COLUMNS, *([getattr(row, column) for column in COLUMNS] for row in rows)])
+
+
+def lines_of(lines: Iterable[Iterable[object]]) -> str:
+    """Lines of cells as CSV, each cell harmless."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([_harmless(getattr(row, column)) for column in COLUMNS])
+    csv.writer(text, lineterminator="\n").writerows([harmless(cell) for cell in line] for line in lines)
     return text.getvalue()
 
 
-def _harmless(value: object) -> str:
+def harmless(value: object) -> str:
     """An apostrophe keeps a spreadsheet from computing it."""
     text = printable(value)
     first = unicodedata.normalize("NFKC", text.lstrip()[:1])  # full-width signs start a formula too
@@ -53,10 +65,27 @@ def printable(value: object) -> str:
 
 
 def summary(rows: list[Row]) -> str:
-    """How many rows of each kind, those that ran apart by whether they are right."""
+    """How many rows of each kind, those that ran apart by whether they are right; what was hardest, and why."""
     kinds = Counter(("right" if row.points else "wrong") if row.status == "ok" else row.status for row in rows)
-    order = ("right", "wrong", "missing", "refused", "crash", "timeout")
-    return f"{len(rows)} rows: " + ", ".join(f"{kinds[kind]} {kind}" for kind in order if kinds[kind])
+    order = ("right", "wrong", *STATUSES[1:])
+    lines = [f"{len(rows)} rows: " + ", ".join(f"{kinds[kind]} {kind}" for kind in order if kinds[kind])]
+    if hardest := min(shares_of_points(rows).items(), key=lambda item: item[1], default=None):
+        lines.append(f"hardest exercise: {hardest[0]} ({hardest[1]:.0%} of its points)")
+    hints = Counter((row.hint, row.exercise) for row in rows if row.hint)
+    if hints:
+        (hint, exercise), times = max(hints.items(), key=lambda item: (item[1], item[0]))
+        lines.append(f"most frequent hint: {hint} (exercise {exercise}, {times} {'time' if times == 1 else 'times'})")
+    return "\n".join(lines)
+
+
+def shares_of_points(rows: list[Row]) -> dict[str, float]:
+    """Of each exercise that somebody handed in: the points given, of those that could be, from 0 to 1."""
+    tried = [row for row in rows if row.status != "missing"]
+    given, possible = Counter(), Counter()
+    for row in tried:
+        given[row.exercise] += row.points
+        possible[row.exercise] += row.of
+    return {exercise: given[exercise] / possible[exercise] for exercise in possible}
 
 
 def fault_of_out(out: Path) -> str:

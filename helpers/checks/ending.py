@@ -1,0 +1,63 @@
+"""How the run of an answer ended, told from what its process sent back: all of that is untrusted."""
+
+import builtins
+import json
+from dataclasses import dataclass, field
+
+from helpers.checks import child, plain
+from helpers.checks.exercise import Exercise
+
+_LIKELY_CAUSES = {
+    "NameError": "imports and helper functions belong in the answer cell, which is the only one that is graded",
+    "ModuleNotFoundError": "the answer imports what is not installed here",
+    "SyntaxError": "this is no Python, or a line that only Jupyter understands",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """How the run of an answer ended: ok (with outputs), timeout, crash, refused, or missing (not filled in)."""
+
+    status: str
+    reason: str = ""
+    outputs: dict = field(default_factory=dict)
+
+
+def run_of(asked: Exercise, reply: bytes, seconds: float) -> Run:
+    """The end that a reply tells of; its first byte comes from this course, the rest from the answer."""
+    kind, content = reply[:1], reply[1:]
+    if kind == child.OUTPUTS:
+        try:
+            return Run("ok", outputs=plain.validated(plain.unpacked(content), asked.outputs))
+        except plain.Refused as error:
+            return Run("refused", str(error))
+    if kind == child.FAILURE:
+        try:
+            return _failed(asked, json.loads(content))
+        except (ValueError, RecursionError, AttributeError):
+            return Run("refused", "what came back cannot be read")
+    if kind == child.TIMEOUT:
+        return Run("timeout", f"no answer within {seconds:g} seconds")
+    return Run("crash", _ending(content.decode()))
+
+
+def _ending(how: str) -> str:
+    """How a process ended that left neither outputs nor a failure: its exit code, or the reason it was ended for."""
+    if not how.lstrip("-").isdigit():
+        return f"ended: {how}"
+    if int(how) >= 0:
+        return f"the answer ended Python itself (exit code {how})"
+    return f"killed by signal {how[1:]}" + (" (out of memory?)" if how[1:] == "9" else "")
+
+
+def _failed(asked: Exercise, failure: dict) -> Run:
+    """A failure as the process tells it. Only the name of a builtin error and a number are taken from it."""
+    if failure.get("unanswered") is True:
+        return Run("missing", "not filled in")
+    if failure.get("undefined") is True:
+        return Run("crash", f"the cell defines no {asked.function}")
+    error, line = failure.get("error"), failure.get("line")
+    known = isinstance(error, str) and isinstance(getattr(builtins, error, None), type)
+    where = f" in line {line} of the answer cell" if type(line) is int and 0 < line < 10_000 else ""
+    cause = f": {_LIKELY_CAUSES[error]}" if known and error in _LIKELY_CAUSES else ""
+    return Run("crash", f"{error if known else 'an error'}{where}{cause}")

@@ -1,0 +1,71 @@
+"""The system calls that an answer has no use for, as the filter that bubblewrap hands to the kernel.
+
+They make memory that no limit of a process counts (memfd, System V), look into other processes, make namespaces of
+their own, or are where kernels were most often broken. All of them fail with "not permitted".
+"""
+
+import platform
+import struct
+
+_CALLS = {  # name: number on x86-64, on arm64
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "shmget": (29, 194),
+    "semget": (64, 190),
+    "msgget": (68, 186),
+    "mq_open": (240, 180),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "pivot_root": (155, 41),
+    "open_tree": (428, 428),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "userfaultfd": (323, 282),
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "keyctl": (250, 219),
+    "io_uring_setup": (425, 425),
+}
+_CLONE, _CLONE3 = (56, 220), (435, 435)
+_NAMESPACES = 0x7E020000  # the flags of clone that make one
+_MACHINES = {"x86_64": (0, 0xC000003E), "amd64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7), "arm64": (1, 0xC00000B7)}
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # as linux/filter.h names them
+_ALLOW, _KILL, _NOT_PERMITTED, _UNKNOWN_CALL = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
+_NUMBER_AT, _MACHINE_AT, _FLAGS_AT = 0, 4, 16
+_OTHER_ABI = 0x40000000  # from here on the same calls have other numbers on x86-64 (x32)
+
+
+def program() -> bytes:
+    """The filter for this machine, empty for a machine whose numbers are not known here."""
+    column, machine = _MACHINES.get(platform.machine().lower(), (0, 0))
+    if not machine:
+        return b""
+    lines = [(_LOAD, _MACHINE_AT, ""), (_EQUAL, machine, "known"), (_RETURN, _KILL, "")]
+    lines += [("label", 0, "known"), (_LOAD, _NUMBER_AT, ""), (_AT_LEAST, _OTHER_ABI, "refuse")]
+    lines += [(_EQUAL, numbers[column], "refuse") for numbers in _CALLS.values()]
+    lines += [(_EQUAL, _CLONE3[column], "unknown"), (_EQUAL, _CLONE[column], "clone"), (_RETURN, _ALLOW, "")]
+    lines += [("label", 0, "clone"), (_LOAD, _FLAGS_AT, ""), (_ANY_BIT, _NAMESPACES, "refuse"), (_RETURN, _ALLOW, "")]
+    lines += [("label", 0, "unknown"), (_RETURN, _UNKNOWN_CALL, "")]  # glibc then falls back to clone
+    lines += [("label", 0, "refuse"), (_RETURN, _NOT_PERMITTED, "")]
+    return _assembled(lines)
+
+
+def _assembled(lines: list[tuple]) -> bytes:
+    """Jumps go forward to a label where the test holds, else to the next line."""
+    places, code = {}, []
+    for kind, value, label in lines:
+        if kind == "label":
+            places[label] = len(code)
+        else:
+            code.append((kind, value, label))
+    return b"".join(
+        struct.pack("=HBBI", kind, places[label] - here - 1 if label else 0, 0, value)
+        for here, (kind, value, label) in enumerate(code)
+    )

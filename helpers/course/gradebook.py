@@ -1,0 +1,106 @@
+"""The sums of points as the gradebooks of Canvas and Moodle import them, and points that somebody changed by hand."""
+
+import csv
+import html
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from helpers.course.handin import name_and_number
+from helpers.course.table import Row, lines_of
+
+TITLE = "RLHF on a budget"  # of the assignment, in Canvas
+CHANGED = ("learner", "exercise", "points", "reason")
+
+
+def canvas(rows: list[Row]) -> str:
+    """What Canvas takes under Grades, Import. It finds people by ID, the number in the names of exported files."""
+    most = _most_points(rows)
+    lines = [
+        ("Student", "ID", "SIS User ID", "SIS Login ID", "Section", TITLE),
+        ("    Points Possible", "", "", "", "", most),
+    ]
+    for learner, own in _by_learner(rows).items():
+        name, number = name_and_number(learner)
+        lines.append((name, number, "", "" if number else name, "", _points(own)))
+    return lines_of(lines)
+
+
+def moodle(rows: list[Row]) -> str:
+    """The grading worksheet of a Moodle assignment. It finds people by the number in the names of the folders."""
+    heads = ("Identifier", "Full name", "Grade", "Maximum grade", "Last modified (grade)", "Feedback comments")
+    lines, most = [heads], _most_points(rows)
+    for learner, own in _by_learner(rows).items():
+        name, number = name_and_number(learner)
+        said = "; ".join(f"{row.exercise}: {row.points:g}/{row.of} {row.hint or row.status}" for row in own)
+        lines.append((f"Participant {number}" if number else "", name, _points(own), most, "", html.escape(said)))
+    return lines_of(lines)
+
+
+FORMATS = {"canvas": canvas, "moodle": moodle}
+
+
+def _by_learner(rows: list[Row]) -> dict[str, list[Row]]:
+    found = {}
+    for row in rows:
+        found.setdefault(row.learner, []).append(row)
+    return found
+
+
+def _points(rows: list[Row]) -> str:
+    return f"{sum(row.points for row in rows):g}"
+
+
+def _most_points(rows: list[Row]) -> int:
+    return sum({row.exercise: row.of for row in rows}.values())
+
+
+@dataclass(frozen=True)
+class Change:
+    """Points that an instructor gave by hand."""
+
+    points: float
+    reason: str
+
+
+def changes(path: Path) -> dict[tuple[str, str], Change]:
+    """Read the points that somebody changed: a CSV with learner, exercise, points, reason.
+
+    Raises:
+        ValueError: it cannot be read, or a line of it is not complete; the message names the line.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} cannot be read ({error}). It should be a CSV with {', '.join(CHANGED)}.") from None
+    found = {}
+    for number, line in enumerate(lines, start=2):
+        learner, exercise, points, reason = ((line.get(column) or "").strip() for column in CHANGED)
+        try:
+            value = float(points)
+        except ValueError:
+            value = math.nan
+        if not (learner and exercise and reason and math.isfinite(value) and value >= 0):
+            raise ValueError(f"{path}, line {number}: {', '.join(CHANGED)} must all be there, and points a number.")
+        if (learner, exercise) in found:
+            raise ValueError(f"{path}, line {number}: {learner}, {exercise} stands there twice.")
+        found[learner, exercise] = Change(value, reason)
+    return found
+
+
+def changed(rows: list[Row], by_hand: dict[tuple[str, str], Change]) -> tuple[list[Row], list[str]]:
+    """The rows with the points that somebody gave by hand; and who is named there without having a row.
+
+    The learner may be named as the table names it, with an apostrophe in front where it starts like a formula.
+    """
+    left, new = dict(by_hand), []
+    for row in rows:
+        names = [key for key in ((row.learner, row.exercise), (f"'{row.learner}", row.exercise)) if key in left]
+        if names:
+            change = left.pop(names[0])
+            was = f"; the grader gave {row.points:g}" + (f": {row.reason}" if row.reason else "")
+            points = int(change.points) if change.points == int(change.points) else change.points
+            row = replace(row, points=points, reason=f"by hand: {change.reason}{was}")
+        new.append(row)
+    return new, [f"{learner}, {exercise}" for learner, exercise in left]

@@ -1,0 +1,106 @@
+"""From what a learner handed in to the rows of the table: run each answer, reach each verdict."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from helpers.checks.ending import Run
+from helpers.checks.exercise import Exercise
+from helpers.checks.sandbox import Stopped
+from helpers.course.submission import Submission
+from helpers.course.table import Row
+
+_MOST_ANSWERS = 10  # to one exercise from one learner; each may take the whole time limit
+_turn = threading.Lock()  # inputs and verdicts draw from torch's one generator: one thread at a time
+
+Runner = Callable[[Exercise, str, dict, float], Run]
+
+
+@dataclass(frozen=True)
+class Grading:
+    """What all submissions of one grading have in common."""
+
+    seed: str
+    seconds: float = 30.0
+    isolated: bool = True
+    due: datetime | None = None
+
+    def inputs(self, asked: Exercise) -> dict:
+        """The same for all learners, and known to nobody before."""
+        digest = hashlib.sha256(f"{self.seed}/{asked.id}".encode()).digest()
+        return asked.inputs(int.from_bytes(digest[:7], "big"))
+
+
+def graded(submission: Submission, exercises: Iterable[Exercise], grading: Grading, run: Runner) -> list[Row]:
+    """The rows of one learner, one for each exercise.
+
+    Args:
+        submission: what was handed in.
+        exercises: to grade.
+        grading: what is common to all learners.
+        run: calls an answer: exercise, source, inputs, seconds.
+    """
+    rows = (_of_exercise(submission, asked, grading, run) for asked in exercises)
+    isolation = "bubblewrap" if grading.isolated else "none (--unsafe)"
+    return [replace(row, isolation=isolation) for row in rows]
+
+
+def _of_exercise(submission: Submission, asked: Exercise, grading: Grading, run: Runner) -> Row:
+    """Of several answers, the best."""
+    answers = submission.answers.get(asked.answer_id, [])
+    rows = []
+    for name, source in answers[:_MOST_ANSWERS]:
+        row = replace(_of_answer(submission.learner, asked, source, grading, run), code=source)
+        rows.append(_dated(row, submission, name, grading.due))
+    answered = [place for place, row in enumerate(rows) if row.status != "missing"]  # a template is no answer
+    if not answered:
+        return _nothing_found(submission, asked, rows)
+    best = max(answered, key=lambda place: (rows[place].points, rows[place].status == "ok", -place))
+    row = rows[best]
+    if len(answered) == 1 and len(answers) <= _MOST_ANSWERS:
+        return row
+    tried = "" if len(answers) <= _MOST_ANSWERS else f" (of {len(answers)}: the newest {_MOST_ANSWERS} were run)"
+    reason = f"best of {len(answered)} different answers{tried}, from {answers[best][0]}"
+    return replace(row, reason=f"{reason}; {row.reason}" if row.reason else reason)
+
+
+def _of_answer(learner: str, asked: Exercise, source: str, grading: Grading, run: Runner) -> Row:
+    row = Row(learner, asked.id, 0, asked.points, "ok", "")
+    try:
+        with _turn:
+            inputs = grading.inputs(asked)
+        ran = run(asked, source, inputs, grading.seconds)
+        if ran.status != "ok":
+            return replace(row, status=ran.status, reason=ran.reason)
+        with _turn:
+            verdict = asked.verdict(inputs, ran.outputs)
+    except Stopped:
+        raise
+    except Exception as error:  # whatever an answer upsets here, a full disk included, must not stop the others
+        return replace(row, status="refused", reason=f"it could not be graded ({type(error).__name__})")
+    if verdict.passed:
+        return replace(row, points=asked.points)
+    return replace(row, reason=verdict.hint, hint=verdict.hint_name)
+
+
+def _dated(row: Row, submission: Submission, name: str, due: datetime | None) -> Row:
+    if name not in submission.dates:
+        return row
+    handed_in = datetime.fromtimestamp(submission.dates[name])
+    late = "yes" if submission.late or (due and handed_in > due) else "no" if due else ""
+    return replace(row, handed_in=handed_in.isoformat(" ", "seconds"), late=late)
+
+
+def _nothing_found(submission: Submission, asked: Exercise, unfilled: list[Row]) -> Row:
+    """Where the answer may stand in what is not graded, it is refused, not missing: somebody should look."""
+    row = Row(submission.learner, asked.id, 0, asked.points, "refused", "")
+    if stray := submission.strays.get(asked.answer_id):
+        cell = f"{stray}: a cell without the grade_id {asked.answer_id} defines {asked.function}"
+        return replace(row, reason=f"{cell}; only the cell with it is graded")
+    if submission.faults:
+        return replace(row, reason="; ".join(submission.faults))
+    if unfilled:
+        return unfilled[0]
+    return replace(row, status="missing", reason=submission.nothing or "none of the notebooks read has this exercise")

@@ -1,0 +1,121 @@
+"""Whose file is whose: a folder, or a zip of one, as a learning management system exports it."""
+
+import os
+import re
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+NOTEBOOK = ".ipynb"
+ACCEPTED = (NOTEBOOK, ".safetensors", ".json")  # an exercise may ask for an adapter beside the notebook
+MADE_BY_MACHINES = ("__MACOSX", ".ipynb_checkpoints")
+_MOST_DEPTH = 3  # submitted/NAME/assignment/x.ipynb, with one folder more than nbgrader has
+_MOST_ENTRIES = 5000
+# Moodle: "Jane Doe_1234_assignsubmission_file_", a folder, or in front of the name of a file.
+_MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(?:_.*)?", re.DOTALL)
+# Canvas: "doejane_1234_5678_x.ipynb": who, number of the person, of the file; LATE stands behind the name.
+_CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+)_\d+_.+", re.DOTALL)
+_LABEL = re.compile(r"(?P<name>.*) \((?P<id>\d+)\)", re.DOTALL)
+
+
+@dataclass
+class HandIn:
+    """What one learner handed in: nothing of it has been read yet."""
+
+    learner: str  # unique; "Jane Doe (1234)" where the export has a number
+    files: list[tuple[str, Path]] = field(default_factory=list)  # as it is shown, and where it lies
+    late: bool = False  # says the export
+    faults: list[str] = field(default_factory=list)
+
+
+def name_and_number(learner: str) -> tuple[str, str]:
+    """What a learning management system calls somebody: the name, and its number ('' where the export had none)."""
+    labelled = _LABEL.fullmatch(learner)
+    return (labelled["name"], labelled["id"]) if labelled else (learner, "")
+
+
+def hand_ins(folder: Path) -> tuple[list[HandIn], dict[str, list[str]]]:
+    """What every learner handed in, sorted by learner; and the names of what is nobody's, by why.
+
+    Takes `NAME/…/*.ipynb`, `submitted/NAME/…` (nbgrader), `NAME.ipynb`, and Moodle's and Canvas's names.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    nbgrader = folder / "submitted"
+    root = nbgrader if nbgrader.is_dir() and not nbgrader.is_symlink() else folder
+    owners, skipped = {}, {}
+    for path in sorted(root.iterdir()):
+        if path.name in MADE_BY_MACHINES:
+            continue
+        if why := _why_nobodys(path):
+            skipped.setdefault(why, []).append(path.name)
+            continue
+        owner, late = _owner(path)
+        handed_in = owners.setdefault(owner, HandIn(_label(owner, path, owners)))
+        handed_in.late |= late
+        _take(handed_in, path)
+    return sorted(owners.values(), key=lambda handed_in: handed_in.learner), skipped
+
+
+def _why_nobodys(path: Path) -> str:
+    if path.is_symlink():
+        return "links are not followed"
+    if path.name.startswith("."):
+        return "hidden"
+    if not path.is_dir() and path.suffix.lower() != NOTEBOOK and not _MOODLE.fullmatch(path.name):
+        return "no notebook" if not _CANVAS.fullmatch(path.name) else ""
+    return ""
+
+
+def _owner(path: Path) -> tuple[tuple[str, str, str], bool]:
+    """The kind of a name, the name in it and its number; and whether it says that it came late."""
+    if moodle := _MOODLE.fullmatch(path.name):
+        return ("moodle", moodle["name"], moodle["id"]), False
+    if not path.is_dir() and (canvas := _CANVAS.fullmatch(path.name)):
+        return ("canvas", canvas["name"], canvas["id"]), bool(canvas["late"])
+    return ("folder", path.name, "") if path.is_dir() else ("file", path.stem, ""), False
+
+
+def _label(owner: tuple[str, str, str], path: Path, owners: dict) -> str:
+    """Two people never share one: ada/ and ada.ipynb may be two."""
+    _, name, number = owner
+    label = f"{name} ({number})" if number else name
+    taken = {handed_in.learner for other, handed_in in owners.items() if other != owner}
+    while label in taken:
+        label = path.name if label != path.name and path.name not in taken else f"{label}'"
+    return label
+
+
+def _take(handed_in: HandIn, path: Path) -> None:
+    if not path.is_dir():
+        handed_in.files.append((path.name, path))
+        return
+    try:
+        handed_in.files += [(name.replace(os.sep, "/"), found) for name, found in _below(path)]
+    except OSError:
+        handed_in.faults.append("the folder cannot be read")
+    except OverflowError:
+        handed_in.faults.append(f"the folder holds more than {_MOST_ENTRIES:,} entries")
+
+
+def _below(folder: Path) -> list[tuple[str, Path]]:
+    """The accepted files of a folder and, to a depth, of those in it. A folder that is named like one counts as one.
+
+    Raises:
+        OverflowError: there are too many entries.
+    """
+    found, looked_at, folders = [], 0, [(folder, "", 1)]
+    while folders:
+        here, prefix, depth = folders.pop()
+        for entry in os.scandir(here):
+            looked_at += 1
+            if looked_at > _MOST_ENTRIES:
+                raise OverflowError
+            if entry.name.startswith(".") or entry.name in MADE_BY_MACHINES:
+                continue
+            if entry.name.lower().endswith((*ACCEPTED, ".zip")):
+                found.append((prefix + entry.name, Path(entry.path)))
+            elif stat.S_ISDIR(entry.stat(follow_symlinks=False).st_mode) and depth < _MOST_DEPTH:
+                folders.append((Path(entry.path), f"{prefix}{entry.name}/", depth + 1))
+    return sorted(found)

@@ -1,0 +1,81 @@
+"""What a grading has found so far, in a file that a killed run leaves whole: one line of JSON for each learner."""
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from helpers.course.table import Row
+
+
+@dataclass
+class Found:
+    """What a journal holds: how the last grading was begun, whether it came to its end, and all results so far."""
+
+    begun: dict = field(default_factory=dict)  # seed, seconds, isolated, exercises …
+    finished: bool = False
+    rows: dict[tuple[str, str], Row] = field(default_factory=dict)  # (learner, exercise) -> the newest
+    done: dict[str, str] = field(default_factory=dict)  # learner -> digest of the submission; of the last grading
+
+
+class Journal:
+    """Lines are written to the disk one by one; a half line at the end, left by a kill, is cut off and its learner
+    graded again."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def read(self) -> Found:
+        """All that is known; nothing where there is no file.
+
+        Raises:
+            ValueError: this is no journal.
+        """
+        found = Found()
+        lines = self.path.read_bytes().split(b"\n")[:-1] if self.path.exists() else []
+        for line in lines:
+            try:
+                self._apply(found, json.loads(line))
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"{self.path} is no journal of a grading. Move it away to begin anew.") from error
+        return found
+
+    @staticmethod
+    def _apply(found: Found, entry: dict) -> None:
+        if "begun" in entry:
+            found.begun, found.finished, found.done = entry["begun"], False, {}
+        elif "finished" in entry:
+            found.finished = True
+        else:
+            rows = [Row(**values) for values in entry["rows"]]
+            found.rows |= {(row.learner, row.exercise): row for row in rows}
+            found.done[entry["learner"]] = entry["digest"]
+
+    def begin(self, begun: dict, anew: bool) -> None:
+        """Note how a grading is begun; `anew` drops all that was found before."""
+        if anew:
+            self.path.unlink(missing_ok=True)
+        self._append({"begun": begun})
+
+    def add(self, learner: str, digest: str, rows: list[Row], seconds: float = 0.0) -> None:
+        """Note the rows of a learner, and how long they took."""
+        values = [dataclasses.asdict(row) for row in rows]
+        self._append({"learner": learner, "digest": digest, "seconds": round(seconds, 2), "rows": values})
+
+    def finish(self) -> None:
+        """Note that all were graded."""
+        self._append({"finished": True})
+
+    def _append(self, entry: dict) -> None:
+        self.path.touch()
+        with self.path.open("rb+") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(end - 1, 0))
+            if file.read(1) not in (b"", b"\n"):
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+            file.seek(0, os.SEEK_END)
+            file.write(json.dumps(entry).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())

@@ -1,0 +1,115 @@
+"""What comes out beside the table: files for gradebooks, points by hand, pages, and the journal behind them."""
+
+import csv
+
+import pytest
+
+from helpers.course import gradebook, pages, table
+from helpers.course.journal import Journal
+from helpers.course.table import Row
+
+ADA, EVIL = "Love, Ada (12)", "=<script>alert(1)</script>"
+ROWS = [
+    Row(ADA, "1.1", 2, 2, "ok", "", code="def f():\n\treturn 1 < 2\n"),
+    Row(ADA, "2.1", 0, 1, "ok", "Wrong sign.", "subtracted", late="yes", handed_in="2026-11-01 10:00:00"),
+    Row(EVIL, "1.1", 0, 2, "crash", "=boom <b>", code="</code></pre><script>alert(1)</script>\u202e\x1b\ud800"),
+    Row(EVIL, "2.1", 0, 1, "missing", "not handed in"),
+]
+
+
+def cells(text: str) -> list[list[str]]:
+    return list(csv.reader(text.splitlines()))
+
+
+def test_canvas_finds_people_by_their_number_and_reads_the_sum():
+    head, possible, ada, evil = cells(gradebook.canvas(ROWS))
+    assert head[:5] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
+    assert possible[0].strip() == "Points Possible" and possible[-1] == "3"
+    assert ada == ["Love, Ada", "12", "", "", "", "2"] and evil[0].startswith("'=") and evil[-1] == "0"
+
+
+def test_moodle_finds_people_by_their_number_and_reads_the_sum():
+    head, ada, evil = cells(gradebook.moodle(ROWS))
+    assert {"Identifier", "Grade", "Last modified (grade)"} <= set(head)  # without these Moodle refuses the file
+    assert ada[:4] == ["Participant 12", "Love, Ada", "2", "3"] and ada[-1] == "1.1: 2/2 ok; 2.1: 0/1 subtracted"
+    assert evil[1].startswith("'=")
+
+
+def written(tmp_path, text: str):
+    (tmp_path / "changes.csv").write_text(text, encoding="utf-8-sig")
+    return tmp_path / "changes.csv"
+
+
+def test_points_by_hand_replace_those_of_the_grader_and_say_so(tmp_path):
+    by_hand = gradebook.changes(
+        written(tmp_path, f'learner,exercise,points,reason\n"{ADA}",2.1,0.5,right idea\nx,1.1,1,x\n')
+    )
+    rows, nobody = gradebook.changed(ROWS, by_hand)
+    assert rows[1].points == 0.5 and rows[1].reason == "by hand: right idea; the grader gave 0: Wrong sign."
+    assert nobody == ["x, 1.1"] and [row for row in rows if row != rows[1]] == [row for row in ROWS if row != ROWS[1]]
+
+
+def test_points_by_hand_take_a_name_as_the_table_writes_it(tmp_path):
+    by_hand = gradebook.changes(written(tmp_path, f"learner,exercise,points,reason\n'{EVIL},1.1,2,my fault\n"))
+    assert gradebook.changed(ROWS, by_hand)[0][2].points == 2
+
+
+@pytest.mark.parametrize(
+    "line", ["a,1.1,2,", "a,1.1,,x", "a,1.1,nan,x", "a,1.1,-1,x", ",1.1,1,x", "a,1.1,1,x\na,1.1,2,x"]
+)
+def test_points_by_hand_that_are_not_complete_are_refused_by_line(tmp_path, line):
+    with pytest.raises(ValueError, match=r"line [23]"):
+        gradebook.changes(written(tmp_path, f"learner,exercise,points,reason\n{line}\n"))
+
+
+def test_summary_names_what_was_hardest_and_the_most_frequent_hint():
+    lines = table.summary(ROWS).splitlines()
+    assert lines == [
+        "4 rows: 1 right, 1 wrong, 1 missing, 1 crash",
+        "hardest exercise: 2.1 (0% of its points)",
+        "most frequent hint: subtracted (exercise 2.1, 1 time)",
+    ]
+
+
+def test_feedback_shows_code_and_hint_as_text_that_cannot_run():
+    page = pages.feedback(EVIL, ROWS[2:])
+    assert "&lt;/code&gt;&lt;/pre&gt;&lt;script&gt;alert(1)&lt;/script&gt;???" in page and "=boom &lt;b&gt;" in page
+    assert "<script" not in page and "default-src 'none'" in page
+
+
+def test_feedback_keeps_the_lines_and_tabs_of_the_code():
+    assert "def f():\n\treturn 1 &lt; 2\n" in pages.feedback(ADA, ROWS[:2])
+
+
+def test_overview_links_a_page_for_each_learner(tmp_path):
+    pages.write(ROWS, tmp_path / "o.html", tmp_path / "feedback")
+    overview, names = (tmp_path / "o.html").read_text(), [path.name for path in (tmp_path / "feedback").iterdir()]
+    assert len(names) == 2 and all(f'href="feedback/{name}"' in overview for name in names)
+    assert "<script" not in overview and "0 late" in overview
+    assert 'aria-label="Number of learners by their share of all points: 1, 0, 0, 0, 0, 0, 1, 0, 0, 0"' in overview
+
+
+def test_page_names_differ_where_learners_do_and_stay_in_their_folder():
+    names = {pages.page_name(learner) for learner in ("a/b", "a b", "a:b", "../a b", "..", "", "con", "A b")}
+    assert len(names) == 8 and not [name for name in names if "/" in name or name.startswith(".")]
+
+
+def test_journal_that_was_cut_off_loses_only_its_last_line(tmp_path):
+    journal = Journal(tmp_path / "journal")
+    journal.begin({"seed": "x"}, anew=True)
+    journal.add(ADA, "digest", ROWS[:2])
+    whole = journal.path.read_bytes()
+    journal.add(EVIL, "other", ROWS[2:])
+    for length in range(len(whole), journal.path.stat().st_size):
+        cut = Journal(tmp_path / "cut")
+        cut.path.write_bytes(journal.path.read_bytes()[:length])
+        assert cut.read().done == {ADA: "digest"}
+    cut.add(EVIL, "other", ROWS[2:])
+    assert cut.path.read_bytes() == journal.path.read_bytes()
+    assert list(cut.read().rows.values()) == ROWS
+
+
+def test_journal_of_something_else_is_refused(tmp_path):
+    (tmp_path / "journal").write_text("{}\n")
+    with pytest.raises(ValueError, match="no journal"):
+        Journal(tmp_path / "journal").read()

@@ -1,0 +1,123 @@
+"""Whose file is whose, in what learning management systems export; and zips that are not safe."""
+
+import os
+import time
+import zipfile
+
+import pytest
+
+from helpers.course.handin import hand_ins, name_and_number
+from helpers.course.unzip import unzipped
+
+
+@pytest.fixture
+def found(tmp_path):
+    """(files) -> the learners that they belong to, and the files of each."""
+
+    def found(*names: str) -> dict[str, list[str]]:
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text("{}")
+        return {one.learner: [name for name, _ in one.files] for one in hand_ins(tmp_path)[0]}
+
+    return found
+
+
+@pytest.mark.parametrize(
+    ("names", "due"),
+    [
+        (["ada/1.ipynb", "bob/2.ipynb"], {"ada": ["1.ipynb"], "bob": ["2.ipynb"]}),
+        (["ada.ipynb"], {"ada": ["ada.ipynb"]}),
+        (["submitted/ada/ps1/1.ipynb", "source/ps1/1.ipynb"], {"ada": ["ps1/1.ipynb"]}),
+        (["Ada Love_12_assignsubmission_file_/1.ipynb"], {"Ada Love (12)": ["1.ipynb"]}),
+        (
+            ["Ada Love_12_assignsubmission_file_1.ipynb"],
+            {"Ada Love (12)": ["Ada Love_12_assignsubmission_file_1.ipynb"]},
+        ),
+        (
+            ["loveada_5_77_1.ipynb", "loveada_5_78_2.ipynb", "loveada_6_79_1.ipynb"],
+            {"loveada (5)": ["loveada_5_77_1.ipynb", "loveada_5_78_2.ipynb"], "loveada (6)": ["loveada_6_79_1.ipynb"]},
+        ),
+        (["ada/1.ipynb", "ada.ipynb"], {"ada": ["1.ipynb"], "ada.ipynb": ["ada.ipynb"]}),
+        (["ada/.ipynb_checkpoints/1.ipynb", "ada/__MACOSX/._1.ipynb", "ada/.1.ipynb"], {"ada": []}),
+        (["ada/adapter_model.safetensors", "ada/1.ipynb"], {"ada": ["1.ipynb", "adapter_model.safetensors"]}),
+    ],
+)
+def test_files_belong_to_whom_the_export_says(found, names, due):
+    assert found(*names) == due
+
+
+def test_canvas_says_who_was_late(tmp_path):
+    (tmp_path / "loveada_LATE_5_77_1.ipynb").write_text("{}")
+    assert hand_ins(tmp_path)[0][0].late
+
+
+def test_name_and_number_are_told_apart_again():
+    assert name_and_number("Ada (Countess) (12)") == ("Ada (Countess)", "12") and name_and_number("ada") == ("ada", "")
+
+
+def test_links_hidden_files_and_other_files_are_nobodys(tmp_path):
+    (tmp_path / "link").symlink_to("/")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "notes.txt").touch()
+    assert hand_ins(tmp_path) == (
+        [],
+        {"links are not followed": ["link"], "hidden": [".git"], "no notebook": ["notes.txt"]},
+    )
+
+
+def zipped(path, *entries: tuple[str, bytes], mode: int = 0):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries:
+            entry = zipfile.ZipInfo(name, (2026, 3, 4, 5, 6, 8))
+            entry.external_attr, entry.compress_type = mode << 16, zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("../x.ipynb", "leaves the folder"),
+        ("ada/../../x.ipynb", "leaves the folder"),
+        ("/x.ipynb", "not a relative path"),
+        ("C:x.ipynb", "not a relative path"),
+        ("ada\\..\\x.ipynb", "not a relative path"),
+        ("ada/\x1b[2J.ipynb", "a name with control characters, or too long"),
+        ("a" * 201 + "/x.ipynb", "a name with control characters, or too long"),
+        ("bob/x.ipynb", "File exists"),
+    ],
+)
+def test_unsafe_entry_of_a_zip_is_refused_by_name_and_the_rest_is_taken(tmp_path, name, why):
+    path = zipped(tmp_path / "in.zip", ("bob/x.ipynb", b"{}"), (name, b"evil"), ("cyd/y.ipynb", b"{}"))
+    (tmp_path / "out").mkdir()
+    folder, refused = unzipped(path, tmp_path / "out")
+    assert refused == [f"{name} ({why})"]
+    assert sorted(str(place.relative_to(folder)) for place in folder.rglob("*.ipynb")) == ["bob/x.ipynb", "cyd/y.ipynb"]
+    assert sorted(place.name for place in tmp_path.iterdir()) == ["in.zip", "out"]
+    assert (folder / "bob" / "x.ipynb").read_text() == "{}"
+
+
+def test_link_in_a_zip_is_refused(tmp_path):
+    folder, refused = unzipped(zipped(tmp_path / "in.zip", ("ada/x.ipynb", b"/etc/passwd"), mode=0o120777), tmp_path)
+    assert refused == ["ada/x.ipynb (a link or a device)"] and not list(folder.rglob("*.ipynb"))
+
+
+def test_bomb_in_a_zip_is_cut_off(tmp_path):
+    path = zipped(tmp_path / "in.zip", ("ada/x.ipynb", bytes(65 * 2**20)))
+    assert path.stat().st_size < 2**20
+    folder, refused = unzipped(path, tmp_path)
+    assert refused == ["ada/x.ipynb (larger than 64 MiB)"] and not list(folder.rglob("*.ipynb"))
+
+
+def test_zip_keeps_the_dates_and_forgets_the_folder_of_its_own_name(tmp_path):
+    (tmp_path / "out").mkdir()
+    folder, _ = unzipped(zipped(tmp_path / "in.zip", ("in/ada/x.ipynb", b"{}")), tmp_path / "out")
+    assert [path.name for path in folder.iterdir()] == ["ada"]
+    assert time.localtime(os.stat(folder / "ada" / "x.ipynb").st_mtime)[:6] == (2026, 3, 4, 5, 6, 8)
+
+
+def test_file_that_is_no_zip_says_so(tmp_path):
+    (tmp_path / "in.zip").write_text("no zip")
+    with pytest.raises(ValueError, match="is no zip that can be read"):
+        unzipped(tmp_path / "in.zip", tmp_path)
