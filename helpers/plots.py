@@ -1,6 +1,6 @@
 """The pictures of the course, always in the same colours: safe for colour-blind readers, and apart in grey."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
@@ -11,6 +11,8 @@ from helpers.bill import LINES, MIB
 COLOURS = ("#0072B2", "#CC79A7", "#F0E442", "#E69F00", "#009E73", "#000000", "#56B4E9", "#D55E00")
 MARKERS, COLOURS_OF_MARKERS = ("o", "s", "^", "D"), ("#0072B2", "#E69F00", "#009E73", "#000000")
 HATCHES = ("", "//", "", "..", "", "\\\\", "", "xx")
+# Line, colour and width of up to four runs in one panel.
+STYLES_OF_RUNS = (("-", "black", 2.5), ("--", "#D55E00", 1.5), (":", "#0072B2", 2.0), ("-.", "#009E73", 1.5))
 
 
 def bill_chart(bills: Mapping[str, Mapping[str, int]]) -> Figure:
@@ -57,4 +59,25 @@ def fit_chart(needs: Mapping[str, Mapping[str, int]], cards: Mapping[str, int]) 
     axes.set_xlabel("memory needed, GiB")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=len(methods), frameon=False)
+    return figure
+
+
+def log_panels(curves: Mapping[str, Mapping[str, Sequence[float]]], metrics: Mapping[str, str]) -> Figure:
+    """Draw the logs of some runs, a panel a metric; the first run in a thick dark line, the others dashed.
+
+    Args:
+        curves: for each run, at most four, and each metric one number an update.
+        metrics: at most four, and how the axis of each is labelled, with its unit; "(log)" in it makes the axis so.
+    """
+    figure, panels = plt.subplots(2, 2, figsize=(8, 5), sharex=True, layout="constrained")
+    for axes, (metric, label) in zip(panels.flat, metrics.items(), strict=False):
+        for (run, of_run), (style, colour, width) in zip(curves.items(), STYLES_OF_RUNS, strict=False):
+            updates = range(1, len(of_run[metric]) + 1)
+            axes.plot(updates, of_run[metric], style, color=colour, linewidth=width, label=run)
+        axes.set_ylabel(label)
+        axes.set_yscale("log" if "(log)" in label else "linear")
+        axes.spines[["top", "right"]].set_visible(False)
+    for axes in panels[1]:
+        axes.set_xlabel("update")
+    figure.legend(*panels.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     return figure

@@ -74,3 +74,13 @@ def test_fit_chart_marks_each_need_in_gib_and_each_card():
     assert len({line.get_marker() for line in drawn.lines}) == 3 and drawn.get_xscale() == "log"
     assert [text.get_text() for text in drawn.texts] == ["T4"] and drawn.lines[-1].get_xdata()[0] == 15
     pyplot.close("all")
+
+
+def test_log_panels_draw_each_run_in_each_panel_with_a_dash_of_its_own():
+    curves = {run: {"kl": [place, 2.0], "ratio": [1.0, 3.0]} for place, run in enumerate(("healthy", "a", "b"))}
+    figure = plots.log_panels(curves, {"kl": "KL, nats", "ratio": "ratio (log)"})
+    first, second = figure.axes[:2]
+    drawn = {line.get_label(): list(line.get_ydata()) for line in first.lines}
+    assert drawn == {run: of_run["kl"] for run, of_run in curves.items()}
+    assert len({line.get_linestyle() for line in second.lines}) == 3 and second.get_yscale() == "log"
+    pyplot.close("all")
