@@ -5,6 +5,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from helpers.checks.calls.lesson_1_models import BYTES_IN_8BIT_OUTPUTS as BYTES_IN_8BIT_OUTPUTS
+from helpers.checks.calls.lesson_1_models import EIGHT_BIT_IN_EVAL_OUTPUTS as EIGHT_BIT_IN_EVAL_OUTPUTS
+from helpers.checks.calls.lesson_1_models import bytes_in_8bit_inputs as bytes_in_8bit_inputs
+from helpers.checks.calls.lesson_1_models import call_bytes_in_8bit as call_bytes_in_8bit
+from helpers.checks.calls.lesson_1_models import call_eight_bit_in_eval as call_eight_bit_in_eval
+from helpers.checks.calls.lesson_1_models import eight_bit_in_eval_inputs as eight_bit_in_eval_inputs
+from helpers.checks.calls.lesson_1_parts import NF4_ROUND_TRIP_OUTPUTS as NF4_ROUND_TRIP_OUTPUTS
+from helpers.checks.calls.lesson_1_parts import OUTLIER_LINEAR_OUTPUTS as OUTLIER_LINEAR_OUTPUTS
+from helpers.checks.calls.lesson_1_parts import call_nf4_round_trip as call_nf4_round_trip
+from helpers.checks.calls.lesson_1_parts import call_outlier_linear as call_outlier_linear
+from helpers.checks.calls.lesson_1_parts import nf4_round_trip_inputs as nf4_round_trip_inputs
+from helpers.checks.calls.lesson_1_parts import outlier_linear_inputs as outlier_linear_inputs
 from helpers.checks.calls.observe import any_changed, kind, plain_tensor
 
 INT8_LINEAR_OUTPUTS = {"output": Tensor, "kind": str, "inputs_changed": bool}

@@ -6,6 +6,10 @@ import torch
 from torch import Tensor
 
 from helpers.checks.verdicts.compare import Causes, Verdict, tensor_verdict
+from helpers.checks.verdicts.lesson_1_models import bytes_in_8bit_verdict as bytes_in_8bit_verdict
+from helpers.checks.verdicts.lesson_1_models import eight_bit_in_eval_verdict as eight_bit_in_eval_verdict
+from helpers.checks.verdicts.lesson_1_parts import nf4_round_trip_verdict as nf4_round_trip_verdict
+from helpers.checks.verdicts.lesson_1_parts import outlier_linear_verdict as outlier_linear_verdict
 
 _INT8_LINEAR_HINTS = {
     "plain_float": "This is x @ weight.T in floats. It is accurate because nothing was rounded, and so nothing got "

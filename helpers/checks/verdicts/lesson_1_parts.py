@@ -1,0 +1,149 @@
+"""Verdicts on two exercises of lesson 1: outlier columns apart, and blocks of 64 weights in 4 bits."""
+
+import torch
+from torch import Tensor
+
+from helpers.checks.verdicts.compare import Causes, Verdict, tensor_verdict
+
+_OUTLIER_LINEAR_HINTS = {
+    "no_outliers": "No column of x was kept in float: an outlier shares its row's 127 steps with everything else. A "
+    "column is an outlier where *any* of its values is larger than threshold, with or without a minus; `all` finds "
+    "none.",
+    "nothing_in_int8": "This is x times the dequantized weight, all in float. Only the outlier columns of x stay in "
+    "float; the others are rounded to integers, row by row.",
+    "rows_kept": "You kept whole *rows* of x in float. An outlier sits in a column: the same few columns are large in "
+    "token after token, so it is columns that are taken out. Reduce over dim=0.",
+    "sign_forgotten": "Outliers with a minus were left in int8: compare x.abs() with threshold.",
+    "float_part_forgotten": "The outlier columns are missing from your result. They are taken out of the integer "
+    "product, and have to come back through a product of their own, in float.",
+    "int8_part_forgotten": "This is the product of the outlier columns alone. All other columns go through integers, "
+    "and both products are added.",
+    "scale_with_outliers": "The scale of a row of x was taken with the outliers still in it, so the other values of "
+    "the row are left with a few steps. Take the outlier columns out first, then find the largest of what is left.",
+    "counted_twice": "The outlier columns count twice: in the integer product and in the float product. Set them to 0 "
+    "(or leave them out) on the way into int8.",
+    "values_not_columns": "You kept only the large values themselves in float, and their column's other values went "
+    "through int8. LLM.int8 keeps the *column*, so that one product of two small float matrices does it.",
+    "codes_as_weights": "In the float product the weight's columns are still codes, -127 to 127. Multiply them by "
+    "their row's scale / 127, as everywhere else.",
+    "outlier_weights_not_divided": "In the float product a column of the weight is codes * scale, 127 times too "
+    "large: one step is scale / 127.",
+    "threshold_typed_in": "You compared with 6, the usual threshold. Here it is an argument.",
+}
+
+
+def outlier_linear_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against bitsandbytes' kernels: outlier columns, codes and sums are its own, rescaled here in float64.
+
+    Its last kernel, which rescales, multiplies by 6.200124e-05 for 1 / 127**2, which is 6.2000124e-05.
+    """
+    import bitsandbytes.functional as bnb
+
+    x, codes, scale = (inputs[name] for name in ("x", "codes", "scale"))
+    x_codes, x_scale, columns = bnb.int8_vectorwise_quant(x.clone(), inputs["threshold"])
+    sums = bnb.int8_linear_matmul(x_codes, codes).double()
+    due = sums * x_scale.double()[:, None] * scale.double() / 127**2
+    due += x[:, columns].double() @ bnb.int8_vectorwise_dequant(codes[:, columns], scale).double().T
+    return tensor_verdict(outputs, due, _outlier_causes(**inputs), _OUTLIER_LINEAR_HINTS)
+
+
+def _outlier_causes(x: Tensor, codes: Tensor, scale: Tensor, threshold: float) -> Causes:
+    large = x.abs() > threshold
+    columns, rows = large.any(0), large.any(1)
+    weight = codes.double() * scale.double()[:, None] / 127
+    kept, rest = x.double() * columns, x * ~columns
+    in_float, in_int8 = kept @ weight.T, _through_int8(rest) @ weight.T
+    all_int8 = _through_int8(x) @ weight.T
+
+    def split(columns: Tensor) -> Tensor:
+        return (x.double() * columns + _through_int8(x * ~columns)) @ weight.T
+
+    yield from [
+        ("no_outliers", all_int8),
+        ("nothing_in_int8", x.double() @ weight.T),
+        ("rows_kept", torch.where(rows[:, None], x.double() @ weight.T, all_int8)),
+        ("sign_forgotten", split((x > threshold).any(0))),
+        ("threshold_typed_in", split((x.abs() > 6).any(0))),
+        ("float_part_forgotten", in_int8),
+        ("int8_part_forgotten", in_float),
+        ("scale_with_outliers", (_through_int8(x) * ~columns) @ weight.T + in_float),
+        ("counted_twice", all_int8 + in_float),
+        ("values_not_columns", split(large)),
+    ]
+    for name, wrong in (("codes_as_weights", codes.double()), ("outlier_weights_not_divided", weight * 127)):
+        yield name, in_int8 + kept @ wrong.T
+
+
+def _through_int8(x: Tensor) -> Tensor:
+    """x as its integers give it back, with one scale a row, in float64."""
+    step = x.abs().amax(dim=1, keepdim=True).double() / 127
+    return (x.double() / step).round() * step
+
+
+_NF4_HINTS = {
+    "one_scale_a_row": "You gave each row one scale. Here each *block* of block_size weights has its own: reshape to "
+    "(-1, block_size) first.",
+    "one_scale_for_all": "You used one scale for the whole weight. Each block of block_size weights has its own.",
+    "strided_blocks": "Your blocks gather weights from all over the matrix. A block is block_size *neighbours*: "
+    "reshape(-1, block_size), not reshape(block_size, -1).",
+    "signs_lost": "The scale of a block is its largest *absolute* value. Where that is of a negative weight, yours "
+    "is too small, and values beyond -1 are cut off.",
+    "lower_level": "You took the next level below (or above) each value. Take the nearest: the smallest distance wins.",
+    "never_scaled": "The weights were compared with the levels as they came. The levels run from -1 to 1: divide each "
+    "block by its scale first.",
+    "scale_forgotten": "These are the levels themselves. Each has to be multiplied by the scale of its block again.",
+    "codes": "These are the places 0 to 15 of the levels, which is what is *stored*. Asked is what comes back: the "
+    "level at that place, times the scale of the block.",
+    "uniform_steps": "You rounded to steps of equal width. The levels of nf4 lie closer together around 0, where most "
+    "weights are: take the nearest of `levels`.",
+    "as_it_came": "This is the weight as it came. Rounding to the nearest level is missing.",
+    "divided_by_scale": "On the way back the level is multiplied by the scale of its block; yours was divided by it.",
+}
+
+
+def nf4_round_trip_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against bitsandbytes: its 4-bit kernel there and back."""
+    import bitsandbytes.functional as bnb
+
+    codes, state = bnb.quantize_4bit(inputs["weight"], blocksize=inputs["block_size"], quant_type="nf4")
+    due = bnb.dequantize_4bit(codes, state).double()
+    return tensor_verdict(outputs, due, _nf4_causes(**inputs), _NF4_HINTS)
+
+
+def _nf4_causes(weight: Tensor, levels: Tensor, block_size: int) -> Causes:
+    weight, levels = weight.double(), levels.double()
+    blocks = weight.reshape(-1, block_size)
+    absmax = blocks.abs().amax(1, keepdim=True)
+    scaled = blocks / absmax
+    places = _nearest(scaled, levels)
+
+    def back(values: Tensor) -> Tensor:
+        return values.reshape(weight.shape)
+
+    columns = weight.reshape(block_size, -1)
+    for name, parts in (("one_scale_a_row", weight), ("one_scale_for_all", weight.reshape(1, -1))):
+        yield name, back(_rounded(parts, parts.abs().amax(1, keepdim=True), levels))
+    yield "strided_blocks", back(_rounded(columns, columns.abs().amax(0, keepdim=True), levels))
+    yield "strided_blocks", back(_rounded(columns, columns.abs().amax(1, keepdim=True), levels))
+    yield "signs_lost", back(_rounded(blocks, blocks.amax(1, keepdim=True), levels))
+    for right in (False, True):
+        above = torch.searchsorted(levels, scaled.contiguous(), right=right)
+        for place in (above, above - 1):
+            yield "lower_level", back(levels[place.clamp(0, 15)] * absmax)
+    yield "never_scaled", back(levels[_nearest(blocks, levels)])
+    yield "never_scaled", back(levels[_nearest(blocks, levels)] * absmax)
+    yield "scale_forgotten", back(levels[places])
+    for stored in (places, places * absmax):
+        yield "codes", back(stored)
+    for steps in (7, 7.5, 8, 15, 16):
+        yield "uniform_steps", back((scaled * steps).round() / steps * absmax)
+    yield "as_it_came", weight
+    yield "divided_by_scale", back(levels[places] / absmax)
+
+
+def _rounded(parts: Tensor, scale: Tensor, levels: Tensor) -> Tensor:
+    return levels[_nearest(parts / scale, levels)] * scale
+
+
+def _nearest(values: Tensor, levels: Tensor) -> Tensor:
+    return (values[..., None] - levels).abs().argmin(-1)

@@ -1,0 +1,10 @@
+# hint: lower_level
+import torch
+
+
+def nf4_round_trip(weight, levels, block_size):
+    blocks = weight.reshape(-1, block_size)
+    scale = blocks.abs().amax(dim=1, keepdim=True)
+    scaled = blocks / scale
+    places = torch.bucketize(scaled, levels, right=True) - 1
+    return (levels[places] * scale).reshape(weight.shape)

@@ -1,0 +1,16 @@
+# hint: embedding_quantized
+import math
+
+
+def bytes_in_8bit(tensors, skipped):
+    total, seen = 0, set()
+    for tensor in tensors:
+        if tensor["address"] in seen:
+            continue
+        seen.add(tensor["address"])
+        numbers = math.prod(tensor["shape"])
+        if tensor["kind"] in ("Linear", "Embedding") and tensor["tensor"] == "weight" and tensor["layer"] not in skipped:
+            total += numbers + 4 * tensor["shape"][0]
+        else:
+            total += numbers * tensor["bytes_each"]
+    return total

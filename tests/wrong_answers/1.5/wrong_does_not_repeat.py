@@ -1,0 +1,7 @@
+# hint: dropout
+import torch
+
+
+def eight_bit_in_eval(original, runs):
+    distance = {name: (run["again"] - run["alone"]).abs().mean() for name, run in runs.items()}
+    return max(distance, key=distance.get)

@@ -1,0 +1,7 @@
+# hint: 4-bit
+import torch
+
+
+def eight_bit_in_eval(original, runs):
+    distance = {name: (run["alone"] - original).norm() for name, run in runs.items()}
+    return max(distance, key=distance.get)
