@@ -1,7 +1,8 @@
 #!/bin/sh
-# What the Makefile calls: `sh .setup.sh lab | test | quick | lint | mutants | kill | bench | course COMMAND`. POSIX sh,
-# for it runs before anything is installed. A finished .venv holds a stamp; one without its stamp was interrupted, and is
-# made anew, since nobody can tell how much of a package pip had written. Downloads are not lost: pip keeps its cache.
+# What the Makefile calls: `sh .setup.sh lab | test | quick | lint | mutants | kill | bench | course COMMAND`; and, by
+# this name alone, `attacks` on the sandbox, `grading` of 200 submissions with kills, and `nbgrader` on the notebooks.
+# POSIX sh, for it runs before anything is installed. A finished .venv holds a stamp; one without it was interrupted, and
+# is made anew, since nobody can tell how much of a package pip had written. Downloads are not lost: pip keeps its cache.
 set -eu
 
 NEEDED_MB=3000 # the CPU build of torch and all the rest, while pip unpacks; a CUDA build needs about twice that
@@ -102,6 +103,15 @@ lab() {
     exec $python -m jupyterlab --log-level=WARN --LabApp.default_url=/lab/tree/$LESSON $as_root "$@"
 }
 
+nbgrader() { # in an environment of its own: it would replace packages of the course
+    if ! .venv/nbgrader/bin/nbgrader --version >/dev/null 2>&1; then
+        rm -rf .venv/nbgrader
+        $python -m venv .venv/nbgrader
+        .venv/nbgrader/bin/python -m pip install -q "$(sed -n 's/^# \(nbgrader==[0-9.]*\) .*/\1/p' requirements.txt)"
+    fi
+    $python -m pytest tests/test_nbgrader.py "$@"
+}
+
 lint() {
     $python -m ruff check . && .venv/bin/codespell && .venv/bin/lint-imports
 }
@@ -140,6 +150,9 @@ case $task in
     lint) lint ;;
     mutants) $python tests/mutants.py "$@" ;;
     kill) $python tests/kill.py "${1:-50}" ;;
+    attacks) $python -m pytest --timeout=900 tests/test_attacks.py "$@" ;;
+    nbgrader) $python -m helpers fetch && nbgrader "$@" ;;
+    grading) $python tests/bench/grading.py "$@" ;;
     bench)
         case "${1:-}" in growth | limit | learn) bench=$1 && shift ;; *) bench=run ;; esac
         $python -m helpers fetch && $python "tests/bench/$bench.py" "$@"

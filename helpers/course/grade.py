@@ -153,7 +153,7 @@ def _begun(args: argparse.Namespace, journal: Journal) -> tuple[Found, Grading]:
         return found, _grading(found.begun)
     if found.begun and not found.finished:
         print("An earlier grading, with other options, was stopped. This one begins anew.", file=sys.stderr)
-    fresh = args.seed_from or (seed if args.exercise else secrets.token_hex(16))  # regraded on the same inputs
+    fresh = args.seed_from or (seed if args.exercise else secrets.token_hex(16))  # graded again, on the same inputs
     journal.begin({**begun, "seed": fresh}, anew=not args.exercise)
     found = journal.read()
     return found, _grading(found.begun)
@@ -196,7 +196,7 @@ def _write(args: argparse.Namespace, found: Found, handed_in: list[Submission], 
 
 
 def _sorted(found: Found, handed_in: list[Submission]) -> list[Row]:
-    """By learner and exercise; after a regrading, also those who are no longer in the folder."""
+    """By learner and exercise; where one exercise was graded again, also those who are no longer in the folder."""
     learners = {one.learner: place for place, one in enumerate(handed_in)}
     order = {name: place for place, name in enumerate(EXERCISES)}
     last = len(learners)

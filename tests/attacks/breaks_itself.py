@@ -1,0 +1,4 @@
+# due: crash 0
+import ctypes
+
+ctypes.string_at(0)

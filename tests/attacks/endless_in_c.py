@@ -1,0 +1,2 @@
+# due: timeout 0
+number = 9**9**9

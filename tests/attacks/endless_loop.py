@@ -1,0 +1,3 @@
+# due: timeout 0
+while True:
+    pass

@@ -1,0 +1,11 @@
+# due: crash 0
+import importlib
+import sys
+
+del sys.modules["helpers.checks.verdicts"]
+importlib.invalidate_caches()
+verdicts = importlib.import_module("helpers.checks.verdicts.lesson_2")
+
+
+def merged_weight(weight, lora_A, lora_B, lora_alpha, r):
+    return weight + lora_alpha / r * lora_B @ lora_A
