@@ -1,9 +1,10 @@
 """Which exercises there are."""
 
-from helpers.checks.asked import lesson_1, lesson_2, lesson_3, lesson_5
+from helpers.checks.asked import lesson_1, lesson_2, lesson_3, lesson_5, lesson_6
 from helpers.checks.exercise import Exercise
 
-EXERCISES = {asked.id: asked for lesson in (lesson_1, lesson_2, lesson_3, lesson_5) for asked in lesson.EXERCISES}
+LESSONS = (lesson_1, lesson_2, lesson_3, lesson_5, lesson_6)
+EXERCISES = {asked.id: asked for lesson in LESSONS for asked in lesson.EXERCISES}
 
 
 def exercise(exercise_id: str) -> Exercise:

@@ -1,0 +1,148 @@
+"""Verdicts of lesson 6: the same idea elsewhere."""
+
+import math
+from statistics import fmean, stdev
+
+import torch
+from torch import Tensor
+
+from helpers.checks.verdicts.compare import Causes, Verdict, tensor_verdict
+from helpers.checks.verdicts.lesson_6_runs import (  # noqa: F401, exercises 6.3 and 6.4
+    grpo_run_verdict,
+    outdated_reference_verdict,
+)
+
+_DPO_HINTS = {
+    "reference_forgotten": "The reference is not in your loss: it compares the policy's log-probabilities alone. Then "
+    "the loss does not start at log 2, and nothing holds the policy near where it started.",
+    "swapped": "This is the loss of the opposite preference: chosen and rejected, or policy and reference, have "
+    "changed places. It would teach the policy what people like least.",
+    "beta_forgotten": "beta is missing. It scales the margin, inside the sigmoid: at {due:.4g} you have {got:.4g}.",
+    "beta_outside": "beta stands in front of the logarithm. It belongs inside the sigmoid, times the margin; outside "
+    "it would only change the learning rate.",
+    "beta_divides": "You divide by beta. A larger beta makes the same margin count for more: it multiplies.",
+    "probabilities": "This is the probability that the chosen one is preferred. The loss is minus its logarithm.",
+    "probability_of_error": "This is one minus the probability of the preference. The loss is minus the logarithm of "
+    "that probability; the two agree only where it is near 1.",
+    "wrong_sign": "Right size, wrong sign: {got:.4g} for {due:.4g}. A loss is minus a log-likelihood, never below 0.",
+    "margin": "These are the margins, beta times the difference of the log-ratios. The loss is minus log sigmoid of "
+    "them.",
+    "summed": "You add the two log-ratios. A preference is about their difference: what both have in common cancels.",
+    "log2": "These are bits: {got:.4g} is {due:.4g} / log(2). The loss is in nats: natural logarithms.",
+    "rejected_forgotten": "The rejected text is not in your loss. DPO is a comparison: its log-ratio is subtracted.",
+    "shape": "Your result has shape {got_shape}; it should be {due_shape}, one loss a pair. The mean over pairs is "
+    "taken later.",
+}
+
+_GROUP_HINTS = {
+    "not_counted_counts": "Unscored places count in your mean or spread: what stands there means nothing. Leave them "
+    "out of the sum *and* of the count.",
+    "counted_as_zero": "Unscored places count as a reward of 0. They are left out of the count, too: divide by how "
+    "many were scored, not by all.",
+    "unscored_moved": "The scored ones are right, but an unscored response gets an advantage, too, and would move the "
+    "policy. There it is 0.",
+    "one_group": "Mean and spread are taken over the whole batch. An easy prompt would then lift all its responses: a "
+    "response is compared with the others to *its* prompt, along dim 1.",
+    "columns": "You compare down the columns, responses to different prompts. A group is a row: dim 1.",
+    "not_scaled": "These are differences from the group's mean, not yet divided by the group's standard deviation.",
+    "not_centred": "The group's mean is not taken off. Without it, every response to an easy prompt looks good.",
+    "variance": "You divide by the variance. The standard deviation is its root.",
+    "of_population": "Your standard deviation divides by n. That of a sample, as torch.std and TRL take it, divides by"
+    " n - 1.",
+    "wrong_sign": "Right size, wrong sign: the best response of each group has the lowest advantage.",
+    "not_a_number": "A group gives nan: where all rewards are equal the spread is 0, and where one response was scored"
+    " n - 1 is 0. Neither can be divided by; such groups say nothing, so their advantages are 0.",
+    "lone_response": "A group in which one response alone was scored has nothing to compare it with: its advantage is "
+    "0, and yours is {got:.4g}.",
+}
+
+
+def dpo_losses_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against odds: a text's are (policy / reference) ^ beta, and the loss is -log of the share of the chosen one."""
+    ratios = [
+        inputs[f"policy_{text}"].double() - inputs[f"reference_{text}"].double() for text in ("chosen", "rejected")
+    ]
+    beta = inputs["beta"]
+    odds = [(beta * ratio).exp() for ratio in ratios]
+    due = -(odds[0] / (odds[0] + odds[1])).log()
+    return tensor_verdict(outputs, due, _dpo_causes(inputs, *ratios, beta, due), _DPO_HINTS)
+
+
+def _dpo_causes(inputs: dict, chosen: Tensor, rejected: Tensor, beta: float, due: Tensor) -> Causes:
+    def loss(margin: Tensor) -> Tensor:
+        return -torch.nn.functional.logsigmoid(margin)
+
+    policy = inputs["policy_chosen"].double() - inputs["policy_rejected"].double()
+    return [
+        ("reference_forgotten", loss(beta * policy)),
+        ("swapped", loss(beta * (rejected - chosen))),
+        ("beta_forgotten", loss(chosen - rejected)),
+        ("beta_outside", beta * loss(chosen - rejected)),
+        ("beta_divides", loss((chosen - rejected) / beta)),
+        ("probabilities", (-due).exp()),
+        ("probability_of_error", 1 - (-due).exp()),
+        ("wrong_sign", -due),
+        ("margin", beta * (chosen - rejected)),
+        ("summed", loss(beta * (chosen + rejected))),
+        ("log2", due / math.log(2)),
+        ("rejected_forgotten", loss(beta * chosen)),
+    ]
+
+
+def group_advantages_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against Python's own statistics, one list of scored rewards at a time."""
+    due = torch.zeros(inputs["rewards"].shape, dtype=torch.float64)
+    for row, (rewards, scored) in enumerate(
+        zip(inputs["rewards"].double().tolist(), inputs["scored"].tolist(), strict=True)
+    ):
+        group = [reward for reward, is_scored in zip(rewards, scored, strict=True) if is_scored]
+        if len(group) > 1:
+            mean, spread = fmean(group), stdev(group) + 1e-4
+            due[row] = torch.tensor([(r - mean) / spread if s else 0.0 for r, s in zip(rewards, scored, strict=True)])
+    return tensor_verdict(outputs, due, _group_causes(inputs, due), _GROUP_HINTS)
+
+
+def _group_causes(inputs: dict, due: Tensor) -> Causes:
+    rewards, scored = inputs["rewards"].double(), inputs["scored"]
+    zeroed = torch.where(scored, rewards, 0)
+    count = scored.sum(1, keepdim=True)
+    mean = zeroed.sum(1, keepdim=True) / count
+    off = torch.where(scored, rewards - mean, 0)
+    variance = off.square().sum(1, keepdim=True) / (count - 1).clamp_min(1)
+    spread = variance.sqrt() + 1e-4
+    population = (off.square().sum(1, keepdim=True) / count).sqrt() + 1e-4
+    lone = count == 1
+    everyone = rewards[scored]
+    causes = {
+        "not_counted_counts": [
+            (values - values.mean(1, keepdim=True)) / (values.std(1, keepdim=True) + 1e-4) for values in (rewards,)
+        ]
+        + [(rewards - mean) / (rewards.std(1, keepdim=True) + 1e-4)],
+        "counted_as_zero": [
+            (zeroed - zeroed.mean(1, keepdim=True)) / (zeroed.std(1, keepdim=True) + 1e-4),
+            (zeroed - mean) / (zeroed.std(1, keepdim=True) + 1e-4),
+        ],
+        "unscored_moved": [(rewards - mean) / spread, (zeroed - mean) / spread],
+        "one_group": [(rewards - everyone.mean()) / (everyone.std() + 1e-4)],
+        "columns": [_columns(rewards, scored)],
+        "not_scaled": [off],
+        "not_centred": [zeroed / spread],
+        "variance": [off / (variance + 1e-4)],
+        "of_population": [off / population],
+        "wrong_sign": [-due],
+        "lone_response": [
+            torch.where(lone & scored, value, due) for value in (rewards, rewards / 1e-4, torch.ones_like(due))
+        ],
+    }
+    return [
+        (name, value)
+        for name, values in causes.items()
+        for each in values
+        for value in (each, torch.where(scored, each, 0))
+    ]
+
+
+def _columns(rewards: Tensor, scored: Tensor) -> Tensor:
+    count = scored.sum(0)
+    off = torch.where(scored, rewards - torch.where(scored, rewards, 0).sum(0) / count, 0)
+    return off / ((off.square().sum(0) / (count - 1).clamp_min(1)).sqrt() + 1e-4)

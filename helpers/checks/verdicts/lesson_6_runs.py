@@ -1,0 +1,69 @@
+"""Verdicts of exercises 6.3 and 6.4: seven runs to tell apart by what they keep, and six by their first log."""
+
+import math
+
+from helpers.checks.calls.lesson_6_runs import first_logs, ledgers
+from helpers.checks.verdicts.compare import Verdict, text_verdict
+
+_KEPT_HINTS = {
+    "is_shared_dpo": "That run writes no responses: its KV cache is empty. It learns from pairs that were there "
+    "before, and that is DPO.",
+    "is_copied_dpo": "That run writes no responses (its KV cache is empty), and it holds its base twice: DPO with a "
+    "copied reference.",
+    "is_copied_grpo": "That run is GRPO, but its weights are those of two models: the reference is a copy. A shared "
+    "one has no weights of its own.",
+    "is_grpo_alone": "That run keeps no log-probabilities of a reference: it is GRPO with beta = 0, TRL's default, and"
+    " it has no reference at all.",
+    "is_shared_ppo": "That run has a value head, to guess the reward that is still to come. GRPO compares with the "
+    "other responses of the group instead, and needs none.",
+    "is_copied_ppo": "That run has a value head and two sets of weights: PPO with a copied reference.",
+}
+
+_LOG_HINTS = {
+    "is_healthy": "That run is healthy: it starts at log 2 with both rewards 0, and people agree more from step to "
+    "step.",
+    "is_swapped": "That run starts at log 2, as it should: its reference is right. But as its loss falls, people agree"
+    " less: its pairs are the wrong way round.",
+    "is_dropout": "In that run the same batch gives two losses: something random is left on. A reference that is too "
+    "old is wrong in the same way each time.",
+    "is_other_mode": "That run does start away from log 2, the same each time, but its two rewards go apart to both "
+    "sides of 0. A policy that already knows reviews finds *both* texts likelier than an old reference does.",
+    "is_stuck": "That run stays at log 2, with all rewards 0: its reference moves along with the policy, or nothing is"
+    " trained. The reference is no older than the policy.",
+}
+
+
+def grpo_run_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against the rule of each method: what it must keep to compute its loss."""
+    kept = ledgers(inputs)
+    kinds = {name: _kind_of_ledger(ledger, kept) for name, ledger in kept.items()}
+    (due,) = [name for name, kind in kinds.items() if kind == "shared_grpo"]
+    return text_verdict(outputs, due, {name: f"is_{kind}" for name, kind in kinds.items()}, _KEPT_HINTS)
+
+
+def _kind_of_ledger(ledger: dict[str, int], kept: dict[str, dict[str, int]]) -> str:
+    one_model = min(other["weights"] for other in kept.values())
+    reference = "shared" if ledger["weights"] == one_model else "copied"
+    if ledger["KV cache"] == 0:
+        return f"{reference}_dpo"
+    if ledger["value head"]:
+        return f"{reference}_ppo"
+    return f"{reference}_grpo" if ledger["reference log-probs"] else "grpo_alone"
+
+
+def outdated_reference_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against what each fault does to the first step, where a right reference equals the policy."""
+    kinds = {name: _kind_of_log(log) for name, log in first_logs(inputs).items()}
+    (due,) = [name for name, kind in kinds.items() if kind == "outdated"]
+    return text_verdict(outputs, due, {name: f"is_{kind}" for name, kind in kinds.items()}, _LOG_HINTS)
+
+
+def _kind_of_log(log: dict[str, list[float]]) -> str:
+    chosen, rejected = log["rewards/chosen"], log["rewards/rejected"]
+    if log["loss"][0] != log["loss again"][0]:
+        return "dropout"
+    if (chosen[0], rejected[0]) != (0, 0):
+        return "outdated" if chosen[0] * rejected[0] > 0 else "other_mode"
+    if math.isclose(log["loss"][-1], math.log(2), abs_tol=1e-6):
+        return "stuck"
+    return "healthy" if log["people agree"][-1] > log["people agree"][0] else "swapped"

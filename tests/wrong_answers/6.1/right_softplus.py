@@ -1,0 +1,7 @@
+import torch
+
+
+def dpo_losses(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta):
+    chosen = policy_chosen - reference_chosen
+    rejected = policy_rejected - reference_rejected
+    return torch.nn.functional.softplus(-beta * (chosen - rejected))

@@ -1,0 +1,8 @@
+# hint: inputs_changed
+import torch
+
+
+def dpo_losses(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta):
+    policy_chosen -= reference_chosen
+    policy_rejected -= reference_rejected
+    return -torch.nn.functional.logsigmoid(beta * (policy_chosen - policy_rejected))

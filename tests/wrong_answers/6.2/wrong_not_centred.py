@@ -1,0 +1,11 @@
+# hint: not_centred
+import torch
+
+
+def group_advantages(rewards, scored):
+    count = scored.sum(dim=1, keepdim=True)
+    known = torch.where(scored, rewards, 0)
+    mean = known.sum(dim=1, keepdim=True) / count
+    off = torch.where(scored, rewards - mean, 0)
+    spread = (off.square().sum(dim=1, keepdim=True) / (count - 1).clamp_min(1)).sqrt()
+    return known / (spread + 1e-4)

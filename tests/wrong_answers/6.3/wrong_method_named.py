@@ -1,0 +1,3 @@
+# hint: other_name
+def grpo_run(kept):
+    return 'GRPO'

@@ -1,0 +1,4 @@
+# hint: is_copied_grpo
+def grpo_run(kept):
+    least = min(ledger['weights'] for ledger in kept.values())
+    return next(name for name, ledger in kept.items() if ledger['KV cache'] and not ledger['value head'] and ledger['weights'] > least)

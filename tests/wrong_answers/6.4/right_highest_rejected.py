@@ -1,0 +1,2 @@
+def outdated_reference(logs):
+    return max(logs, key=lambda name: logs[name]['rewards/rejected'][0])

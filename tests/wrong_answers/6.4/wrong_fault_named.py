@@ -1,0 +1,3 @@
+# hint: other_name
+def outdated_reference(logs):
+    return 'reference before SFT'

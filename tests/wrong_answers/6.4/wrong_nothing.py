@@ -1,0 +1,3 @@
+# hint: not_a_name
+def outdated_reference(logs):
+    logs.keys()
