@@ -18,14 +18,13 @@ import torch
 from run import machine
 
 from helpers import ppo
-from helpers.course.train import new_policy
+from helpers.course.train import MEASURED, new_policy
 from helpers.evaluation import Responses, change_and_interval, mean_and_interval, responses_to
 from helpers.feedback import prompt_collator, prompt_ids
 from helpers.model import load_model, load_tokenizer, start_lesson
 from helpers.reward import AdapterReward
 
 FOLDER = Path(__file__).parent / "learning"
-HEALTHY = {"learning_rate": 1e-3, "kl_coef": 0.075, "batch_size": 48, "response_length": 24, "temperature": 1.0}
 KEYS = ("reward", "lexicon", "reference_nll", "kl")
 UPDATES = {"top": 30, "all": 15}  # in about equal time
 RUNS = {
@@ -53,7 +52,7 @@ def run(name: str, precision="bf16", layers="top", seed=0, value_flows=False, he
     trainers = trainers_of_the_value_loss() if value_flows else ppo
 
     def trainer(reference=None, **changed):
-        config = ppo.PPOConfig(**{**HEALTHY, "seed": seed, "total_updates": updates, **settings, **changed})
+        config = ppo.PPOConfig(**{**MEASURED, "seed": seed, "total_updates": updates, **settings, **changed})
         parts = {"tokenizer": tokenizer, "data_collator": prompt_collator(tokenizer), "reward": reward}
         data = prompt_ids("train", tokenizer, 1000, seed)
         told = {"on_update": lambda metrics: elapsed.append(time.perf_counter())}
