@@ -1,4 +1,4 @@
-"""The process in which a learner's answers run: `python -m helpers.checks.child NAMESPACE UID`. It knows no verdict.
+"""The process in which a learner's answers run; `sandbox` starts it. It knows no verdict.
 
 It reads one message with the exercises to get ready for, imports what they need, once, and then answers one request
 after the other. On Linux each answer gets a copy of this process (a fork, made before any answer has run), which is
@@ -9,6 +9,7 @@ What an answer leaves is only believed as far as `plain.unpacked` and `plain.val
 
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import random
@@ -53,6 +54,8 @@ def main(outer_namespace: str, user: int) -> None:
         ctypes.CDLL(None).prctl(*_NOT_DUMPABLE)
     alone = bool(outer_namespace) and namespace() not in ("", outer_namespace)
     _get_ready(json.loads(frames.receive(requests)))
+    gc.freeze()
+    gc.enable()
     before = _files_of_answers(alone)
     frames.send(replies, str(Path(helpers.__file__).resolve()).encode())
     with contextlib.suppress(frames.Broken):
@@ -206,7 +209,3 @@ def _failure(asked: Exercise, error: BaseException) -> dict:
         "error": type(error).__name__,
         "line": lines[-1] if lines else 0,
     }
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))

@@ -26,6 +26,9 @@ from helpers.checks.registry import EXERCISES
 _START_SECONDS = 120  # for Python and its packages, which are no part of an answer's time
 _GRACE_SECONDS = 5  # the process inside keeps the time, too; only if it does not answer, it is ended from outside
 _LOOK_SECONDS = 0.2
+_START = (  # the collector of garbage would look through what imports make again and again: a fifth of the start
+    "import gc, sys; gc.disable(); from helpers.checks.child import main; main(sys.argv[1], int(sys.argv[2]))"
+)
 _FIRST_USER = 1_000_000_000  # where root grades, each sandbox has a user of its own from here on
 _sandboxes = itertools.count()
 
@@ -82,7 +85,7 @@ class Sandbox:
         try:
             reply = self._reply(head + b"\n" + plain.packed(inputs), seconds)
         except NotStarted as error:
-            return Run("timeout" if "seconds" in str(error) else "crash", str(error))
+            return Run("refused", f"{error}: grade it again")  # no answer has run yet, so it is not the learner's doing
         if reply[:1] not in (child.OUTPUTS, child.FAILURE):
             self.end()  # the process may be well; but what ended an answer so may have reached it, too
             reply = reply.removeprefix(child.LAST)
@@ -125,7 +128,7 @@ class Sandbox:
         ready = self._received(process, json.dumps([asked.id for asked in self.exercises]).encode(), _START_SECONDS)
         if ready == child.TIMEOUT:
             self.end()
-            raise NotStarted(f"Python and its packages did not start within {_START_SECONDS} seconds: grade it again")
+            raise NotStarted(f"Python and its packages did not start within {_START_SECONDS} seconds")
         if ready[:1] == child.ENDED:
             self.end()
             raise NotStarted(f"the grader's Python did not start (exit code {process.returncode})")
@@ -155,7 +158,7 @@ class Sandbox:
         while time.monotonic() < end:
             with contextlib.suppress(TimeoutError):
                 return message.result(timeout=_LOOK_SECONDS)
-            if self.isolated and _memory_bytes(process.pid) > limits.TOTAL_BYTES:
+            if self.isolated and self.course and _memory_bytes(process.pid) > limits.TOTAL_BYTES:
                 self.end()
                 return child.ENDED + f"more than {limits.TOTAL_BYTES // 2**30} GiB of memory".encode()
         return child.TIMEOUT
@@ -163,7 +166,7 @@ class Sandbox:
 
 def _command(outer_namespace: str, user: int) -> list[str]:
     """The command line of the process, as it stands inside or, without isolation, alone."""
-    return [sys.executable, "-I", "-m", "helpers.checks.child", outer_namespace, str(user)]
+    return [sys.executable, "-I", "-c", _START, outer_namespace, str(user)]
 
 
 def _next_message(process: subprocess.Popen) -> Future:

@@ -1,10 +1,12 @@
 """From what a learner handed in to the rows of the table: run each answer, reach each verdict."""
 
+import copy
 import hashlib
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
 from helpers.checks.ending import Run
 from helpers.checks.exercise import Exercise
@@ -29,8 +31,13 @@ class Grading:
 
     def inputs(self, asked: Exercise) -> dict:
         """The same for all learners, and known to nobody before."""
-        digest = hashlib.sha256(f"{self.seed}/{asked.id}".encode()).digest()
-        return asked.inputs(int.from_bytes(digest[:7], "big"))
+        return copy.deepcopy(_drawn(self.seed, asked))
+
+
+@cache
+def _drawn(seed: str, asked: Exercise) -> dict:
+    digest = hashlib.sha256(f"{seed}/{asked.id}".encode()).digest()
+    return asked.inputs(int.from_bytes(digest[:7], "big"))
 
 
 def graded(submission: Submission, exercises: Iterable[Exercise], grading: Grading, run: Runner) -> list[Row]:
