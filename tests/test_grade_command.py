@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from datetime import datetime
 
 import psutil
@@ -182,6 +183,18 @@ def test_points_by_hand_survive_regrading(folder):
         assert "ada,2.1,0.5,1,missing,by hand: half of it; the grader gave 0: not filled in," in "\n".join(
             rows_of(folder)
         )
+
+
+def test_zip_is_graded_without_the_entries_that_leave_it_and_goes_on_as_a_folder_does(folder, monkeypatch, capsys):
+    with zipfile.ZipFile(folder.parent / "in.zip", "w") as archive:
+        archive.writestr("ada/1.ipynb", notebook(RIGHT))
+        archive.writestr("../../evil.ipynb", notebook(RIGHT))
+    monkeypatch.setattr(grade.Journal, "finish", lambda journal: None)
+    assert grade.run(arguments(folder.parent / "in.zip")) == 0
+    assert "skipped (refused, in the zip): ../../evil.ipynb (leaves the folder)" in capsys.readouterr().err
+    assert {row.split(",")[0] for row in rows_of(folder)[1:]} == {"ada"}
+    assert grade.run(arguments(folder.parent / "in.zip")) == 0
+    assert "Going on: 1 of 1 learners are done." in capsys.readouterr().err
 
 
 def test_late_is_what_was_written_after_the_date(folder):
