@@ -5,6 +5,18 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
+from helpers.checks.calls.lesson_2_adapters import LOSS_OF_RANK_OUTPUTS as LOSS_OF_RANK_OUTPUTS
+from helpers.checks.calls.lesson_2_adapters import LOST_REFERENCE_OUTPUTS as LOST_REFERENCE_OUTPUTS
+from helpers.checks.calls.lesson_2_adapters import call_loss_of_rank as call_loss_of_rank
+from helpers.checks.calls.lesson_2_adapters import call_lost_reference as call_lost_reference
+from helpers.checks.calls.lesson_2_adapters import loss_of_rank_inputs as loss_of_rank_inputs
+from helpers.checks.calls.lesson_2_adapters import lost_reference_inputs as lost_reference_inputs
+from helpers.checks.calls.lesson_2_training import GRADIENT_OF_LORA_B_OUTPUTS as GRADIENT_OF_LORA_B_OUTPUTS
+from helpers.checks.calls.lesson_2_training import TRAINED_WEIGHTS_OUTPUTS as TRAINED_WEIGHTS_OUTPUTS
+from helpers.checks.calls.lesson_2_training import call_gradient_of_lora_b as call_gradient_of_lora_b
+from helpers.checks.calls.lesson_2_training import call_trained_weights as call_trained_weights
+from helpers.checks.calls.lesson_2_training import gradient_of_lora_b_inputs as gradient_of_lora_b_inputs
+from helpers.checks.calls.lesson_2_training import trained_weights_inputs as trained_weights_inputs
 from helpers.checks.calls.observe import any_changed, kind, plain_tensor
 
 MERGED_WEIGHT_OUTPUTS = {

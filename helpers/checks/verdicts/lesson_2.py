@@ -6,6 +6,10 @@ import torch
 from torch import Tensor
 
 from helpers.checks.verdicts.compare import Causes, Verdict, failed, tensor_verdict
+from helpers.checks.verdicts.lesson_2_adapters import loss_of_rank_verdict as loss_of_rank_verdict
+from helpers.checks.verdicts.lesson_2_adapters import lost_reference_verdict as lost_reference_verdict
+from helpers.checks.verdicts.lesson_2_training import gradient_of_lora_b_verdict as gradient_of_lora_b_verdict
+from helpers.checks.verdicts.lesson_2_training import trained_weights_verdict as trained_weights_verdict
 
 _MERGED_WEIGHT_HINTS = {
     "transposed": "The update is transposed: lora_A works on the layer's input first and lora_B makes the output, "

@@ -1,0 +1,52 @@
+"""Inputs of two exercises of lesson 2: the weights that a configuration trains, and an adapter's first gradient."""
+
+import torch
+
+from helpers.checks.calls.observe import NUMBER_OUTPUTS, TENSOR_OUTPUTS, call_for_number, call_for_tensor
+
+TRAINED_WEIGHTS_OUTPUTS = NUMBER_OUTPUTS
+GRADIENT_OF_LORA_B_OUTPUTS = TENSOR_OUTPUTS
+call_trained_weights = call_for_number
+call_gradient_of_lora_b = call_for_tensor
+
+
+def trained_weights_inputs(seed: int) -> dict:
+    """The linear layers of a model of 13 blocks, and what a LoraConfig says.
+
+    Adapted are 3 of the 13 blocks, 1 and 11 among them, so that "1" in a name is not enough; and two of five layers,
+    one of them not square. `fused_q_proj` ends like `q_proj` and is none.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def size(least: int, most: int) -> int:
+        return int(torch.randint(least, most, (), generator=generator))
+
+    r, width, keys, inner = size(4, 9), size(300, 900), size(50, 200), size(1000, 2000)  # large: no two slips agree
+    shapes = {"self_attn.q_proj": [width, width], "self_attn.v_proj": [keys, width]}
+    shapes |= {"self_attn.fused_q_proj": [keys + width + 1, width]}
+    shapes |= {"mlp.up_proj": [inner, width], "mlp.down_proj": [width, inner]}
+    linears = {f"model.layers.{layer}.{name}": shape for layer in range(13) for name, shape in shapes.items()}
+    return {
+        "linears": linears,
+        "r": r,
+        "lora_alpha": 2 * r + 1,
+        "target_modules": [
+            "q_proj",
+            ("v_proj", "up_proj", "down_proj")[size(0, 3)],
+        ],
+        "layers_to_transform": [1, size(2, 10), 11],
+    }
+
+
+def gradient_of_lora_b_inputs(seed: int) -> dict:
+    """One layer's input, the gradient that arrives at its output, and a fresh A; r is no square, so that roots show."""
+    generator = torch.Generator().manual_seed(seed)
+    r = (3, 5, 6, 7)[int(torch.randint(4, (), generator=generator))]
+    tokens, width, out = 9, 16, 12
+    return {
+        "x": torch.randn(tokens, width, generator=generator),
+        "output_gradient": torch.randn(tokens, out, generator=generator),
+        "lora_A": torch.randn(r, width, generator=generator),
+        "lora_alpha": 2 * r + 1 + int(torch.randint(2, (), generator=generator)),
+        "r": r,
+    }

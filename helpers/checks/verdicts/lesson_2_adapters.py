@@ -1,0 +1,94 @@
+"""Verdicts on two exercises of lesson 2 on finished adapters: what rank loses, and what training changed."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from helpers.checks.verdicts.compare import Verdict, number_verdict, text_verdict
+
+_RANK_HINTS = {
+    "share_of_squares": "This is the lost share of the squares. The norm is its square root.",
+    "kept": "This is the share that is *kept*. Asked is what no adapter of rank r can reach.",
+    "one_minus_kept": "You took 1 minus the norm that is kept. Norms at right angles add as squares: lost² + kept² = "
+    "1.",
+    "not_squared": "You added singular values. The Frobenius norm adds their *squares*, and takes the root.",
+    "absolute": "This is the error itself. Divide by the norm of update: asked is its share.",
+    "spectral": "You compared single singular values (the spectral norm). In the Frobenius norm all that are left out "
+    "count.",
+    "one_too_few": "You kept r - 1 directions. The first r singular values are S[:r], what is left is S[r:].",
+    "one_too_many": "You kept r + 1 directions. The first r singular values are S[:r], what is left is S[r:].",
+    "smallest_kept": "You kept the r *smallest* singular values. torch.linalg.svd returns the largest first.",
+    "columns_cut": "You cut update after r columns (or rows). That has rank r and is far from the best: the SVD turns "
+    "the matrix first, so that the first r directions hold most.",
+    "v_transposed": "torch.linalg.svd returns V already transposed (Vh): update = U @ diag(S) @ Vh, without another "
+    ".T.",
+    "mean_error": "You averaged over the elements on one side of the division only. Take the same norm on both.",
+}
+
+
+def loss_of_rank_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against the eigenvalues of updateᵀ update, in float64: they are the squares of the singular values."""
+    update, r = inputs["update"].double(), inputs["r"]
+    squares = torch.linalg.eigvalsh(update.T @ update).flip(0).clamp_min(0)
+    due = (squares[r:].sum() / squares.sum()).sqrt().item()
+    return number_verdict(outputs, due, _rank_causes(update, r), _RANK_HINTS)
+
+
+def _rank_causes(update: Tensor, r: int) -> Iterator[tuple[str, float]]:
+    singular = torch.linalg.svdvals(update)
+    norm = singular.norm()
+
+    def share(of: Tensor) -> float:
+        return (of.norm() / norm).item()
+
+    lost, kept = share(singular[r:]), share(singular[:r])
+    yield from [
+        ("share_of_squares", lost**2),
+        ("kept", kept),
+        ("kept", kept**2),
+        ("one_minus_kept", 1 - kept),
+        ("not_squared", (singular[r:].sum() / singular.sum()).item()),
+        ("not_squared", (singular[r:].sum() / norm).item()),
+        ("absolute", singular[r:].norm().item()),
+        ("spectral", (singular[r] / singular[0]).item()),
+        ("spectral", singular[r].item()),
+        ("spectral", (singular[r] / norm).item()),
+        ("one_too_few", share(singular[r - 1 :])),
+        ("one_too_many", share(singular[r + 1 :])),
+        ("smallest_kept", share(singular[:-r])),
+        ("smallest_kept", share(singular[-r:])),
+        ("columns_cut", share(update[:, r:])),
+        ("columns_cut", share(update[r:])),
+        ("v_transposed", _missed_with_v_transposed(update.float(), r)),
+        ("mean_error", (singular[r:].square().sum() / update.numel()).sqrt().item()),
+    ]
+
+
+def _missed_with_v_transposed(update: Tensor, r: int) -> float:
+    """In float32, as an answer does it: the signs of the singular vectors, which matter here, differ in float64."""
+    left, singular, right = torch.linalg.svd(update)
+    wrong = left[:, :r] @ torch.diag(singular[:r]) @ right[:, :r].T
+    return ((update - wrong).norm() / update.norm()).item()
+
+
+_REFERENCE_HINTS = {
+    "loud": "In this run the adapter moved the farthest, and nothing else did: switched off, it is gone, however loud "
+    "it was. Look at the tensors that stay when adapters are off.",
+    "untrained": "In this run nothing moved at all: training did not reach the adapter. That is another illness, and "
+    "the reference is unharmed.",
+    "reordered": "In this run the tensors were only saved in another order. Compare by name, not by place.",
+    "second adapter": "This run has a second adapter afterwards. It adds tensors, and changes none of the base: "
+    "switched off, both are gone.",
+    "other_name": "That is none of the names of the runs. Return one of the keys of `runs`, letter for letter.",
+}
+
+
+def lost_reference_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """By how the runs were made: in one of them a bias of the base moved."""
+    from helpers.checks.calls.lesson_2_adapters import RUNS
+
+    names = list(dict.fromkeys(key.split("/")[0] for key in inputs if key != "names"))  # as RUNS are ordered
+    made = dict(zip(names, RUNS, strict=True))
+    due = next(name for name, run in made.items() if run == "bias trained")
+    return text_verdict(outputs, due, made, _REFERENCE_HINTS)

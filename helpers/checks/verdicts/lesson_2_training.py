@@ -1,0 +1,151 @@
+"""Verdicts on two exercises of lesson 2: how many weights a configuration trains, and an adapter's first gradient."""
+
+from collections.abc import Iterator
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+
+from helpers.checks.verdicts.compare import Causes, Verdict, number_verdict, tensor_verdict
+
+_TRAINED_WEIGHTS_HINTS = {
+    "all_layers": "You counted an adapter in all blocks. `layers_to_transform` lists the numbers of those that get "
+    "one.",
+    "all_modules": "You counted an adapter on every linear layer. `target_modules` lists the names of those that get "
+    "one.",
+    "full_weights": "You counted the weights of the adapted layers themselves. They are frozen: trained are A, (r, "
+    "in), and B, (out, r).",
+    "product": "You multiplied out by in by r. The two matrices stand beside each other: r * in + out * r.",
+    "a_alone": "You counted A alone. B, (out, r), is trained too.",
+    "b_alone": "You counted B alone. A, (r, in), is trained too.",
+    "square_only": "You took every layer for a square one: 2 * r * in (or out). A has r * in numbers and B has out * "
+    "r.",
+    "digits_in_the_name": 'You looked for the digits of a block\'s number anywhere in the name: "1" is in "10" and '
+    '"11" too. Split the name at its dots and compare whole numbers.',
+    "endings": "You took `fused_q_proj` for a `q_proj`. peft compares whole parts of a name, between dots.",
+    "first_blocks": "You counted as many blocks as `layers_to_transform` is long, or the first or last ones. It holds "
+    "their *numbers*; here all blocks of a kind are of one size, so look for a range or a slice.",
+    "scaled": "lora_alpha scales what the adapter adds. It trains nothing.",
+    "in_bytes": "This is the number of bytes. Asked is the number of weights.",
+    "r_forgotten": "r is missing: each adapter has r rows of A and r columns of B.",
+}
+
+
+def trained_weights_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against peft: the model is built without memory, adapted, and its trainable weights are counted."""
+    due = float(_counted_by_peft(**inputs))
+    return number_verdict(outputs, due, _counting_causes(**inputs), _TRAINED_WEIGHTS_HINTS, tolerance=1e-9)
+
+
+def _counted_by_peft(linears, r, lora_alpha, target_modules, layers_to_transform) -> int:
+    from peft import LoraConfig, get_peft_model
+
+    model = nn.Module()
+    for name, (out, width) in linears.items():
+        *path, last = name.split(".")
+        parent = model
+        for part in path:
+            if not hasattr(parent, part):
+                parent.add_module(part, nn.Module())
+            parent = getattr(parent, part)
+        parent.add_module(last, nn.Linear(width, out, bias=False, device="meta"))
+    config = LoraConfig(
+        r=r, lora_alpha=lora_alpha, target_modules=target_modules, layers_to_transform=layers_to_transform
+    )
+    return sum(p.numel() for p in get_peft_model(model, config).parameters() if p.requires_grad)
+
+
+def _counting_causes(linears, r, lora_alpha, target_modules, layers_to_transform) -> Iterator[tuple[str, float]]:
+    def is_in_layer(name: str) -> bool:
+        return int(name.split(".")[2]) in layers_to_transform
+
+    def is_target(name: str) -> bool:
+        return name.split(".")[-1] in target_modules
+
+    def total(of=lambda out, width: r * (out + width), layer=is_in_layer, target=is_target) -> int:
+        return sum(of(*shape) for name, shape in linears.items() if layer(name) and target(name))
+
+    due = total()
+    yield "digits_in_the_name", total(layer=lambda name: any(str(n) in name for n in layers_to_transform))
+    for target in (
+        lambda name: name.endswith(tuple(target_modules)),
+        lambda name: any(t in name for t in target_modules),
+    ):
+        yield "endings", total(target=target)
+        yield "endings", total(target=target, layer=lambda name: True)
+    yield "all_layers", total(layer=lambda name: True)
+    for layer in (is_in_layer, lambda name: True):
+        yield "all_modules", total(target=lambda name: True, layer=layer)
+    yield from [
+        ("full_weights", total(lambda out, width: out * width)),
+        ("product", total(lambda out, width: r * out * width)),
+        ("a_alone", total(lambda out, width: r * width)),
+        ("b_alone", total(lambda out, width: r * out)),
+        ("square_only", total(lambda out, width: 2 * r * width)),
+        ("square_only", total(lambda out, width: 2 * r * out)),
+        ("r_forgotten", due / r),
+        ("first_blocks", due / 3),
+        ("first_blocks", due / 3 * 2),
+        ("scaled", due * lora_alpha),
+        ("scaled", due * lora_alpha / r),
+    ]
+    yield from [("in_bytes", due * size) for size in (2, 4)]
+
+
+_GRADIENT_HINTS = {
+    "alpha_over_r": "You scaled by lora_alpha / r. That is LoRA; in rsLoRA it is lora_alpha / sqrt(r).",
+    "not_scaled": "The scale is missing. The output holds it, so the gradient does: a louder adapter learns faster, "
+    "too.",
+    "root_of_both": "You took the root of all of lora_alpha / r. The root is of r alone.",
+    "upside_down": "Your scale is upside down: it is lora_alpha / sqrt(r).",
+    "scaled_twice": "The scale went in twice. It stands once in the formula of the output.",
+    "averaged": "You averaged over the tokens. The gradient of a sum is the *sum* over tokens; if the loss is a mean, "
+    "output_gradient already holds the division.",
+    "wrong_sign": "The sign is the other way round. Asked is the gradient; it is the optimizer that goes against it.",
+    "outer_of_sums": "You summed over tokens before multiplying. Each token's output gradient belongs to that token's "
+    "own input: multiply token by token, then sum, which is what a matrix product does.",
+    "result_transposed": "Your gradient lies on its side: {got_shape} for {due_shape}. It has the shape of lora_B, "
+    "(out, r).",
+    "zero": "This is all zeros, which is the gradient of *A* at the start: it passes through B, and B is zero. The "
+    "gradient of B does not.",
+    "without_a": "lora_A is missing. B multiplies what comes out of A, x @ lora_A.T, not x.",
+}
+
+
+def gradient_of_lora_b_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against autograd, through a layer that peft adapted with use_rslora=True, in float64."""
+    due = _gradient_through_peft(**inputs)
+    return tensor_verdict(outputs, due, _gradient_causes(**inputs), _GRADIENT_HINTS)
+
+
+def _gradient_through_peft(x, output_gradient, lora_A, lora_alpha, r) -> Tensor:
+    from peft import LoraConfig, get_peft_model
+
+    layer = nn.Linear(x.shape[1], output_gradient.shape[1], bias=False)
+    config = LoraConfig(r=r, lora_alpha=lora_alpha, target_modules=["0"], use_rslora=True)
+    model = get_peft_model(nn.Sequential(layer).double(), config)
+    adapted = model.base_model.model[0]
+    adapted.lora_A["default"].weight.data = lora_A.double()
+    model(x.double()).backward(output_gradient.double())
+    return adapted.lora_B["default"].weight.grad
+
+
+def _gradient_causes(x, output_gradient, lora_A, lora_alpha, r) -> Causes:
+    x, gradient, lora_A = x.double(), output_gradient.double(), lora_A.double()
+    product, scale = gradient.T @ (x @ lora_A.T), lora_alpha / sqrt(r)
+    for name, factor in {
+        "alpha_over_r": lora_alpha / r,
+        "not_scaled": 1,
+        "root_of_both": sqrt(lora_alpha / r),
+        "upside_down": sqrt(r) / lora_alpha,
+        "scaled_twice": scale**2,
+        "averaged": scale / len(x),
+        "wrong_sign": -scale,
+        "zero": 0,
+    }.items():
+        yield name, product * factor
+    for factor in (1, lora_alpha / r):
+        yield "averaged", product * factor / len(x)
+        yield "wrong_sign", -product * factor
+    for factor in (scale, lora_alpha / r, 1, scale / len(x), scale / len(x) ** 2):
+        yield "outer_of_sums", torch.outer(gradient.sum(0), (x @ lora_A.T).sum(0)) * factor

@@ -1,0 +1,11 @@
+# hint: digits_in_the_name
+import torch
+
+
+def trained_weights(linears, r, lora_alpha, target_modules, layers_to_transform):
+    total = 0
+    for name, (out, width) in linears.items():
+        parts = name.split(".")
+        if any(str(n) in parts[2] for n in layers_to_transform) and parts[-1] in target_modules:
+            total += r * (out + width)
+    return total

@@ -1,0 +1,7 @@
+# hint: alpha_over_r
+import torch
+
+
+def gradient_of_lora_b(x, output_gradient, lora_A, lora_alpha, r):
+    h = x @ lora_A.T
+    return lora_alpha / r * output_gradient.T @ h

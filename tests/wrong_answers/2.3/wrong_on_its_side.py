@@ -1,0 +1,7 @@
+# hint: result_transposed
+import torch
+
+
+def gradient_of_lora_b(x, output_gradient, lora_A, lora_alpha, r):
+    h = x @ lora_A.T
+    return lora_alpha / r**0.5 * h.T @ output_gradient

@@ -1,0 +1,7 @@
+# hint: scaled_twice
+import torch
+
+
+def gradient_of_lora_b(x, output_gradient, lora_A, lora_alpha, r):
+    h = x @ lora_A.T
+    return lora_alpha**2 / r * output_gradient.T @ h

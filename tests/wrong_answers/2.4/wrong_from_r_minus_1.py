@@ -1,0 +1,7 @@
+# hint: one_too_few
+import torch
+
+
+def loss_of_rank(update, r):
+    S = torch.linalg.svdvals(update)
+    return (S[r - 1 :].norm() / S.norm()).item()

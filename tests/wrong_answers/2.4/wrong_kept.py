@@ -1,0 +1,7 @@
+# hint: kept
+import torch
+
+
+def loss_of_rank(update, r):
+    S = torch.linalg.svdvals(update)
+    return (S[:r].norm() / S.norm()).item()

@@ -1,0 +1,7 @@
+# hint: spectral
+import torch
+
+
+def loss_of_rank(update, r):
+    S = torch.linalg.svdvals(update)
+    return (S[r] / S[0]).item()

@@ -1,0 +1,9 @@
+# hint: untrained
+import torch
+
+
+def lost_reference(runs):
+    def change(run):
+        return sum((run["after"][n] - v).abs().sum().item() for n, v in run["before"].items())
+
+    return min(runs, key=lambda name: change(runs[name]))
