@@ -97,7 +97,7 @@ def _files(hidden: Iterable[Path]) -> list[str]:
     """Parents come before what lies in them, so that a folder is hidden and one below it may still be seen."""
     shown = _shown()
     secret = {path.resolve() for path in hidden} | {place for course in _courses() for place in _secrets(course)}
-    secret = {path for path in secret if path.is_dir() and any(path.is_relative_to(place) for place in shown)}
+    secret = {path for path in secret - shown if path.is_dir() and any(path.is_relative_to(place) for place in shown)}
     words = ["--proc", "/proc", "--dev", "/dev"]
     words += [word for path in ("/tmp", "/dev/shm") for word in ("--perms", "1777", *_empty(Path(path)))]
     for path in _SYSTEM:
