@@ -1,9 +1,9 @@
 """Which exercises there are."""
 
-from helpers.checks.asked import lesson_1, lesson_2, lesson_3, lesson_5, lesson_6
+from helpers.checks.asked import lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6
 from helpers.checks.exercise import Exercise
 
-LESSONS = (lesson_1, lesson_2, lesson_3, lesson_5, lesson_6)
+LESSONS = (lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6)
 EXERCISES = {asked.id: asked for lesson in LESSONS for asked in lesson.EXERCISES}
 
 

@@ -1,0 +1,105 @@
+"""Inputs and calls of lesson 4: one backbone, four roles."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from helpers.checks.calls.lesson_4_runs import (
+    BYTES_PER_ADAPTED_LAYER_OUTPUTS,
+    RUN_DIAGNOSIS_OUTPUTS,
+    bytes_per_adapted_layer_inputs,
+    call_bytes_per_adapted_layer,
+    call_run_diagnosis,
+    run_diagnosis_inputs,
+)
+from helpers.checks.calls.observe import TENSOR_OUTPUTS, any_changed, call_for_tensor, kind, plain_tensor
+
+__all__ = [
+    "BYTES_PER_ADAPTED_LAYER_OUTPUTS",
+    "RUN_DIAGNOSIS_OUTPUTS",
+    "bytes_per_adapted_layer_inputs",
+    "call_bytes_per_adapted_layer",
+    "call_run_diagnosis",
+    "run_diagnosis_inputs",
+]
+LAMBDA_RETURNS_OUTPUTS = TENSOR_OUTPUTS
+call_lambda_returns = call_for_tensor
+ACCUMULATED_GRADIENT_OUTPUTS = {
+    "gradient": Tensor,  # what the answer left in weight.grad
+    "kind": str,  # of it
+    "most_rows": int,  # of sequences whose losses were asked for at once
+    "weight_changed": bool,
+}
+SAMPLED_TOKENS_OUTPUTS = {**TENSOR_OUTPUTS, "varies": bool}  # another result when called again
+_VOCABULARY = 12
+
+
+def lambda_returns_inputs(seed: int) -> dict:
+    """Responses of 7, 4, 2 and a drawn number of tokens; behind their ends stand large values, to show when used."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths = torch.tensor([7, 4, 2, int(torch.randint(3, 7, (), generator=generator))])
+    mask = torch.arange(7) < lengths[:, None]
+    rewards, values = (torch.randn(4, 7, generator=generator) for _ in range(2))
+    return {
+        "rewards": torch.where(mask, rewards, 5 + rewards),
+        "values": torch.where(mask, values, 9 + values),
+        "mask": mask,
+        "gamma": round(0.85 + 0.1 * torch.rand((), generator=generator).item(), 3),
+        "lam": round(0.65 + 0.2 * torch.rand((), generator=generator).item(), 3),
+    }
+
+
+def accumulated_gradient_inputs(seed: int) -> dict:
+    """A linear model, 7 sequences of uneven lengths, and a micro-batch that does not divide 7."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths = torch.tensor([5, 5, 4, 1, 1, 2, 3])  # no two micro-batches have the same number of tokens
+    mask = torch.arange(5) < lengths[:, None]
+    features, targets = torch.randn(7, 5, 6, generator=generator), torch.randn(7, 5, generator=generator)
+    return {
+        "weight": torch.randn(6, generator=generator),
+        "features": features,
+        "targets": torch.where(mask, targets, 10 + targets),
+        "mask": mask,
+        "micro_batch": int(torch.randint(2, 4, (), generator=generator)),
+    }
+
+
+def call_accumulated_gradient(answer: Callable, inputs: dict) -> dict:
+    weight = inputs["weight"].clone().requires_grad_()
+    asked = [0]
+
+    def token_losses(rows) -> Tensor:
+        """Squared errors of some sequences at every position, padding included; (rows, response)."""
+        losses = (inputs["features"][rows] @ weight - inputs["targets"][rows]).square()
+        asked.append(len(losses) if losses.dim() == 2 else 1)
+        return losses
+
+    answer(weight, token_losses, inputs["mask"].clone(), inputs["micro_batch"])
+    return {
+        "gradient": plain_tensor(weight.grad),
+        "kind": kind(weight.grad),
+        "most_rows": max(asked),
+        "weight_changed": any_changed([inputs["weight"]], [weight.detach()]),
+    }
+
+
+def sampled_tokens_inputs(seed: int) -> dict:
+    """Logits, and random numbers that each fall well inside the stretch of one token, far from rounding."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = 1.5 * torch.randn(48, _VOCABULARY, generator=generator)
+    temperature = round(0.5 + 0.3 * torch.rand((), generator=generator).item(), 2)
+    probabilities = (logits.double() / temperature).softmax(1)
+    tokens = torch.multinomial(probabilities * (probabilities > 0.01), 1, generator=generator)
+    below = (probabilities.cumsum(1) - probabilities).gather(1, tokens)
+    inside = 0.1 + 0.8 * torch.rand(48, 1, generator=generator, dtype=torch.float64)
+    uniforms = (below + inside * probabilities.gather(1, tokens)).squeeze(1).float()
+    return {"logits": logits, "uniforms": uniforms, "temperature": temperature}
+
+
+def call_sampled_tokens(answer: Callable, inputs: dict) -> dict:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        outputs = call_for_tensor(answer, inputs)
+        again = call_for_tensor(answer, inputs)
+    return {**outputs, "varies": not torch.equal(outputs["output"], again["output"])}

@@ -1,0 +1,115 @@
+"""Inputs and calls of the two exercises of lesson 4 that look at runs: their logs, and what they keep in memory."""
+
+import random
+import warnings
+from collections.abc import Callable
+
+import torch
+
+from helpers.checks.calls.observe import NUMBER_OUTPUTS, TEXT_OUTPUTS, call_for_number, call_for_text
+
+SICKNESSES = ("healthy", "no_kl_penalty", "learning_rate_too_high", "wrong_reference")
+_LOGS = tuple(f"log_{number}" for number in range(1, 9))
+RUN_DIAGNOSIS_OUTPUTS = {f"{name}_{part}": str for name in _LOGS for part in ("output", "kind")}
+RUN_DIAGNOSIS_OUTPUTS["inputs_changed"] = TEXT_OUTPUTS["inputs_changed"]
+BYTES_PER_ADAPTED_LAYER_OUTPUTS = NUMBER_OUTPUTS
+LAYERS = 4
+_UPDATES = 16
+
+
+def run_diagnosis_inputs(seed: int) -> dict:
+    """Eight logs, two of each kind, in an order drawn from the seed."""
+    draw = random.Random(seed)
+    kinds = [*SICKNESSES, *SICKNESSES]
+    draw.shuffle(kinds)
+    return {name: _log(kind, draw) for name, kind in zip(_LOGS, kinds, strict=True)}
+
+
+def call_run_diagnosis(answer: Callable, inputs: dict) -> dict:
+    found = {name: call_for_text(answer, {"log": log}) for name, log in inputs.items()}
+    outputs = {f"{name}_{part}": found[name][part] for name in _LOGS for part in ("output", "kind")}
+    return {**outputs, "inputs_changed": any(one["inputs_changed"] for one in found.values())}
+
+
+def _log(kind: str, draw: random.Random) -> dict[str, list[float]]:
+    """The four metrics of one run, update by update. Every healthy log has its own size and noise."""
+    progress = [update / (_UPDATES - 1) for update in range(_UPDATES)]
+    drift, gain, spread = draw.uniform(3, 6), draw.uniform(0.6, 1.0), draw.uniform(52, 60)
+    kl = [drift * done**0.8 * draw.uniform(0.85, 1.15) for done in progress]
+    kl[0] = draw.uniform(0.0005, 0.003)
+    reward = [gain * done**0.7 + draw.uniform(-0.12, 0.12) for done in progress]
+    entropy = [spread * (1 - 0.15 * done) + draw.uniform(-1.5, 1.5) for done in progress]
+    ratio = [draw.uniform(1.3, 2.2) for _ in progress]
+    if kind == "no_kl_penalty":
+        height = draw.uniform(45, 80)
+        kl = [kl[0], *(height * done**1.5 * draw.uniform(0.9, 1.1) + 1 for done in progress[1:])]
+        reward = [2.8 * value + 0.2 * done for value, done in zip(reward, progress, strict=True)]
+        entropy = [value * (1 - 0.75 * done) for value, done in zip(entropy, progress, strict=True)]
+    if kind == "learning_rate_too_high":
+        kl = [kl[0], *(draw.uniform(25, 90) for _ in progress[1:])]
+        reward = [reward[0], *(draw.uniform(-1.6, -0.4) for _ in progress[1:])]
+        entropy = [entropy[0], *(draw.uniform(2, 20) for _ in progress[1:])]
+        for update in (0, *draw.sample(range(1, _UPDATES - 1), 3)):
+            ratio[update] = draw.uniform(40, 60)
+    if kind == "wrong_reference":
+        offset = draw.uniform(22, 40)
+        kl = [offset + draw.uniform(-1, 1) + 0.3 * value for value in kl]
+    names = ("objective/kl", "objective/scores", "objective/entropy", "val/ratio_max")
+    rows = zip(names, (kl, reward, entropy, ratio), strict=True)
+    return {name: [round(value, 4) for value in values] for name, values in rows}
+
+
+def bytes_per_adapted_layer_inputs(seed: int) -> dict:
+    """Tokens, and the sizes of a Llama of four layers."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def whole(low: int, high: int) -> int:
+        return int(torch.randint(low, high + 1, (), generator=generator))
+
+    heads, batch, length = whole(2, 4), whole(2, 3), whole(7, 12)
+    return {
+        "tokens": torch.randint(3, 29, (batch, length), generator=generator),
+        "heads": heads,
+        "hidden_size": 8 * heads,
+        "intermediate_size": whole(12, 20) * 4,
+        "r": whole(3, 6),
+    }
+
+
+def call_bytes_per_adapted_layer(answer: Callable, inputs: dict) -> dict:
+    return call_for_number(lambda tokens: answer(policies(inputs), tokens), {"tokens": inputs["tokens"]})
+
+
+def sizes(inputs: dict) -> dict:
+    """The arguments of the `LlamaConfig`."""
+    return {
+        "vocab_size": 29,
+        "hidden_size": inputs["hidden_size"],
+        "intermediate_size": inputs["intermediate_size"],
+        "num_hidden_layers": LAYERS,
+        "num_attention_heads": inputs["heads"],
+        "num_key_value_heads": inputs["heads"],
+        "head_dim": 8,
+        "max_position_embeddings": 32,
+        "tie_word_embeddings": True,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+    }
+
+
+def policies(inputs: dict) -> Callable:
+    """policy_with(k): a new peft model whose top k layers, of four, have an adapter on q and v."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    def policy_with(k: int):
+        if k not in range(1, LAYERS + 1):
+            raise ValueError(f"policy_with({k!r}): the model has {LAYERS} layers, so 1 to {LAYERS} can be adapted.")
+        top = list(range(LAYERS - k, LAYERS))
+        lora = LoraConfig(r=inputs["r"], target_modules=["q_proj", "v_proj"], layers_to_transform=top)
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+            torch.manual_seed(k)
+            return get_peft_model(LlamaForCausalLM(LlamaConfig(**sizes(inputs))), lora).train()
+
+    return policy_with

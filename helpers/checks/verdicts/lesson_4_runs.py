@@ -1,0 +1,144 @@
+"""Verdicts of the two exercises of lesson 4 that look at runs: their logs, and what they keep in memory."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from torch.autograd.graph import saved_tensors_hooks
+
+from helpers.checks.calls.lesson_4_runs import LAYERS, SICKNESSES, policies, sizes
+from helpers.checks.verdicts.compare import Verdict, number_verdict, text_verdict
+
+_HEALTHY, _NO_KL, _TOO_HIGH, _REFERENCE = SICKNESSES
+_DIAGNOSIS_HINTS = {
+    "nothing_noticed": "You call all eight logs healthy, and six of them are not. What is the KL before the first "
+    "step, what is it at the end, and how far did the ratio go?",
+    "rising_kl": "A healthy run is called one without a KL penalty. Every KL rises; the penalty makes it level off, at "
+    "a few nats.",
+    "ratio_beyond_the_clip": "A healthy run is said to have too high a learning rate. A few tokens always go beyond "
+    "1.2, for clipping only stops paying for more; a *jump* is a ratio in the tens.",
+    "start_not_exactly_0": "A healthy run is said to have a wrong reference. In low precision the first KL is not "
+    "exactly 0: a few thousandths of a nat are rounding.",
+    "fooled_by_reward": "A run without a KL penalty is called healthy. Its reward is the best of all, and that is the "
+    "trap: look at what it drifted, and at its entropy.",
+    "drift_is_no_jump": "A run without a KL penalty is said to have too high a learning rate. Its ratios are like "
+    "those of a healthy run: it left the reference in small steps, for nothing held it.",
+    "end_taken_for_start": "A run without a KL penalty is said to have a wrong reference. Its KL is large at the end; "
+    "a wrong reference shows in the *first* value.",
+    "averaged_away": "A run with too high a learning rate is called healthy. One step that goes too far ruins a "
+    "policy, and a mean, a median or the last value hides it: look at the largest ratio.",
+    "jump_taken_for_drift": "A run with too high a learning rate is said to lack the KL penalty. Its KL is large, too, "
+    "but it got there in one step: look at the ratio first.",
+    "jump_taken_for_start": "A run with too high a learning rate is said to have a wrong reference. Its KL begins at "
+    "0, and is large from the second value on, after the first step.",
+    "offset_missed": "A run with a wrong reference is called healthy. All its curves look well, but its KL is not 0 "
+    "before the first step: policy and reference were never the same function.",
+    "offset_taken_for_drift": "A run with a wrong reference is said to lack the KL penalty. Its KL is large, but it "
+    "did not *become* large: look at the first value.",
+    "offset_taken_for_jump": "A run with a wrong reference is said to have too high a learning rate. Its ratio "
+    "compares the policy with itself a step ago and is fine; only the distance to the reference is off.",
+}
+_DIAGNOSIS_CAUSES = {
+    _HEALTHY: {_NO_KL: "rising_kl", _TOO_HIGH: "ratio_beyond_the_clip", _REFERENCE: "start_not_exactly_0"},
+    _NO_KL: {_HEALTHY: "fooled_by_reward", _TOO_HIGH: "drift_is_no_jump", _REFERENCE: "end_taken_for_start"},
+    _TOO_HIGH: {_HEALTHY: "averaged_away", _NO_KL: "jump_taken_for_drift", _REFERENCE: "jump_taken_for_start"},
+    _REFERENCE: {
+        _HEALTHY: "offset_missed",
+        _NO_KL: "offset_taken_for_drift",
+        _TOO_HIGH: "offset_taken_for_jump",
+    },
+}
+
+
+def run_diagnosis_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against what each log was drawn as, recognised by the one figure that is far outside the others."""
+    said = {name: outputs[f"{name}_output"] for name in inputs}
+    if set(said.values()) == {_HEALTHY}:
+        hint = _DIAGNOSIS_HINTS["nothing_noticed"]
+        return Verdict(False, "'healthy', eight times", "two logs of each kind", hint, "nothing_noticed")
+    for kind in SICKNESSES:
+        for name, log in inputs.items():
+            if _drawn_as(log) != kind:
+                continue
+            one = {"output": said[name], "kind": outputs[f"{name}_kind"], "inputs_changed": outputs["inputs_changed"]}
+            verdict = text_verdict(one, kind, _DIAGNOSIS_CAUSES[kind], _DIAGNOSIS_HINTS)
+            if not verdict.passed:
+                return replace(verdict, got=f"{name}: {verdict.got}", due=f"{name}: {verdict.due}")
+    return Verdict(True, "eight diagnoses", "eight diagnoses")
+
+
+def _drawn_as(log: dict) -> str:
+    kl = log["objective/kl"]
+    if kl[0] > 10:
+        return _REFERENCE
+    if max(log["val/ratio_max"]) > 20:
+        return _TOO_HIGH
+    return _NO_KL if kl[-1] > 20 else _HEALTHY
+
+
+_BYTES_HINTS = {
+    "one_measurement": "This is what one adapted layer and everything around it keep: final norm, logits, positions. "
+    "Measure two policies that differ by one layer, and subtract.",
+    "divided": "You divided one measurement by its number of layers, which spreads what is kept once over the layers, "
+    "and the lowest one keeps less. Measure two policies that differ by one layer, and subtract.",
+    "numbers_not_bytes": "You count numbers. A float32 has 4 bytes: t.nbytes, or untyped_storage().nbytes().",
+    "unit": "The size is right, but in MiB or KiB. Bytes are due.",
+    "nothing_kept": "0 bytes: the forward ran without gradients (torch.no_grad), where nothing is kept. Measure it as "
+    "in training.",
+    "counted_twice": "Some tensors count twice or more: several operations keep the same one, or views of it. Count "
+    "each storage once, by untyped_storage().data_ptr().",
+    "weights_counted": "Weights are in it. The backward needs them too, but they are there anyway, and stand in "
+    "another line of the bill: leave out what is a parameter's storage.",
+    "adapter_weights": "These are the adapter's own weights. They are trained, but it is the activations, kept for "
+    "every token of the micro-batch, that one more layer costs.",
+    "two_layers": "This is what two more layers keep.",
+    "wrong_sign": "Right size, wrong sign: more layers keep more.",
+    "all_that_is_kept": "This is the sum of both measurements. What one more layer costs is their difference.",
+}
+
+
+def bytes_per_adapted_layer_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against the closed form of `helpers.bill`, which counts nothing: it knows which operation keeps what."""
+    due = float(_predicted(inputs, 3) - _predicted(inputs, 2))
+    return number_verdict(outputs, due, _bytes_causes(inputs, due), _BYTES_HINTS, tolerance=1e-6)
+
+
+def _predicted(inputs: dict, layers: int) -> int:
+    from transformers import LlamaConfig
+
+    from helpers.bill import Run, activation_bytes
+
+    batch, length = inputs["tokens"].shape
+    run = Run(adapter_rank=inputs["r"], micro_batch=batch, prompt_length=length - 1, response_length=1)
+    return activation_bytes(LlamaConfig(**{**sizes(inputs), "num_hidden_layers": layers}), run)
+
+
+def _bytes_causes(inputs: dict, due: float) -> Iterator[tuple[str, float]]:
+    yield from [("nothing_kept", 0), ("unit", due / 2**20), ("unit", due / 2**10), ("unit", due / 1e6)]
+    yield from [("wrong_sign", -due), ("two_layers", 2 * due), ("numbers_not_bytes", due / 4), ("divided", due / 2)]
+    yield ("adapter_weights", 2 * 4 * 2 * inputs["r"] * inputs["hidden_size"])
+    kept = {k: _kept(inputs, k) for k in range(1, LAYERS + 1)}
+    for k, found in kept.items():
+        yield from [("one_measurement", found["right"]), ("divided", found["right"] / k)]
+    for low in range(1, LAYERS):
+        yield ("all_that_is_kept", kept[low]["right"] + kept[low + 1]["right"])
+        for name, less in kept[low].items():
+            difference = kept[low + 1][name] - less
+            if name != "right":
+                yield from [(name, difference), (name, difference / 4)]
+
+
+def _kept(inputs: dict, k: int) -> dict[str, int]:
+    """What a forward of the whole model keeps, counted rightly, and in three other ways by the names of their hints."""
+    model, found = policies(inputs)(k), []
+    with saved_tensors_hooks(lambda tensor: found.append(tensor) or tensor, lambda tensor: tensor):
+        logits = model(input_ids=inputs["tokens"]).logits
+    del logits
+    owned = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    every = [(tensor.untyped_storage().data_ptr(), tensor) for tensor in found]
+    kept = [(pointer, tensor) for pointer, tensor in every if pointer not in owned]
+    return {
+        "right": sum(tensor.untyped_storage().nbytes() for tensor in dict(kept).values()),
+        "numbers_not_bytes": sum(tensor.numel() for tensor in dict(kept).values()),
+        "counted_twice": sum(tensor.nbytes for _, tensor in kept),
+        "weights_counted": sum(tensor.untyped_storage().nbytes() for tensor in dict(every).values()),
+    }

@@ -1,0 +1,100 @@
+"""The verdict of the exercise of lesson 4 that samples."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from helpers.checks.verdicts.compare import Causes, Verdict, cause_of, described, failed, tensor_verdict
+
+_SAMPLED_HINTS = {
+    "dtype": "Your result comes as {got_dtype}; token ids are whole numbers, torch.int64.",
+    "squeeze_forgotten": "Your result has shape {got_shape}. One number for each row is due: .squeeze(1) takes the "
+    "dimension of size 1 away, and {due_shape} is left.",
+    "own_random_numbers": "Called twice with the same random numbers, you give two results: yours are drawn inside. "
+    "Use `uniforms`, so that a rollout can be repeated.",
+    "greedy": "These are the likeliest tokens, whatever the random numbers say. PPO needs samples: only then are the "
+    "log-probabilities those of what was drawn.",
+    "no_temperature": "As with a temperature of 1. Divide the logits by it, before the softmax.",
+    "times_temperature": "You multiply by the temperature, or divide after the softmax. A low one should sharpen the "
+    "distribution: divide the logits.",
+    "one_too_many": "Off by one: each token is the one *behind* that in whose stretch the random number falls. The "
+    "token is the number of cumulative sums that are still below the random number.",
+    "one_too_few": "Off by one: each token is the one *before* that in whose stretch the random number falls. The "
+    "first cumulative sum is the first token's own probability, not 0.",
+    "not_cumulative": "You compare the random number with each probability by itself. Lay them end to end first: "
+    "cumsum.",
+    "over_the_batch": "The softmax or the sum runs over the batch. Each row is a distribution of its own: dimension 1.",
+    "sorted_and_lost": "You sorted the probabilities and return places in the sorted row. A place there is no token "
+    "id; without sorting there is nothing to translate back.",
+    "other_end": "You count from the last token down. That samples from the right distribution, but the same random "
+    "numbers should give the same tokens as everywhere in this course: from token 0 up.",
+    "no_softmax": "You sum logits. Only probabilities, from a softmax, fill the stretch from 0 to 1.",
+}
+
+
+def sampled_tokens_verdict(inputs: dict, outputs: dict) -> Verdict:
+    """Against a walk along each row: subtract probabilities from the random number until it is used up, in float64."""
+    due, got = _walked(inputs), outputs["output"]
+    if outputs["kind"] != "Tensor" or outputs["inputs_changed"] or got.shape not in (due.shape, (*due.shape, 1)):
+        return tensor_verdict(outputs, due, [], _SAMPLED_HINTS)
+    if name := _sampled_fault(inputs, outputs, due):
+        return replace(failed(name, got, due, _SAMPLED_HINTS), due=described(due))
+    return Verdict(True, described(got), described(due))
+
+
+def _sampled_fault(inputs: dict, outputs: dict, due: Tensor) -> str:
+    """The name of what is wrong with a tensor of the right shape or one dimension more, '' for nothing."""
+    got = outputs["output"]
+    if got.shape != due.shape:
+        return "squeeze_forgotten"
+    if outputs["varies"]:
+        return "own_random_numbers"
+    if not torch.equal(got.double(), due.double()):
+        return cause_of(got.float(), _sampled_causes(inputs))
+    return "" if got.dtype == torch.int64 else "dtype"
+
+
+def _walked(inputs: dict) -> Tensor:
+    probabilities = (inputs["logits"].double() / inputs["temperature"]).softmax(1)
+    due = []
+    for row, left in zip(probabilities.tolist(), inputs["uniforms"].tolist(), strict=True):
+        token = 0
+        while left >= row[token] and token < len(row) - 1:
+            left -= row[token]
+            token += 1
+        due.append(token)
+    return torch.tensor(due)
+
+
+def _sampled_causes(inputs: dict) -> Causes:
+    logits, uniforms = inputs["logits"].double(), inputs["uniforms"].double()[:, None]
+    temperature = inputs["temperature"]
+    probabilities, due = (logits / temperature).softmax(1), _walked(inputs)
+    last = logits.shape[1] - 1
+
+    def drawn(of: Tensor) -> Tensor:
+        return (of.cumsum(1) <= uniforms).sum(1)
+
+    plain, over_batch = logits.softmax(1), (logits / temperature).softmax(0)
+    found = [
+        ("greedy", logits.argmax(1)),
+        ("no_temperature", drawn(plain)),
+        ("times_temperature", drawn((logits * temperature).softmax(1))),
+        ("times_temperature", drawn(plain / temperature)),
+        ("one_too_many", due + 1),
+        ("one_too_few", due - 1),
+        ("not_cumulative", (probabilities <= uniforms).sum(1)),
+        ("not_cumulative", (probabilities < uniforms).long().argmax(1)),
+        ("not_cumulative", (probabilities >= uniforms).long().argmax(1)),
+        ("not_cumulative", (probabilities - uniforms).abs().argmin(1)),
+        ("over_the_batch", drawn(over_batch)),
+        ("over_the_batch", (probabilities.cumsum(0) <= uniforms).sum(1)),
+        ("sorted_and_lost", drawn(probabilities.sort(dim=1, descending=True).values)),
+        ("sorted_and_lost", drawn(probabilities.sort(dim=1).values)),
+        ("other_end", last - drawn(probabilities.flip(1))),
+        ("no_softmax", drawn(logits / temperature)),
+        ("no_softmax", drawn(logits)),
+    ]
+    for name, tokens in found:
+        yield from ((name, tokens), (name, tokens.clamp(0, last)))

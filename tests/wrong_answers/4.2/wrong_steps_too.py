@@ -1,0 +1,9 @@
+# hint: weight_changed
+import torch
+
+
+def accumulated_gradient(weight, token_losses, mask, micro_batch):
+    for rows in torch.arange(len(mask)).split(micro_batch):
+        losses = token_losses(rows)[mask[rows]]
+        (losses.sum() / mask.sum()).backward()
+        weight.data -= 0.1 * weight.grad

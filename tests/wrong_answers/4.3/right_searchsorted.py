@@ -1,0 +1,7 @@
+# right: searchsorted
+import torch
+
+
+def sampled_tokens(logits, uniforms, temperature):
+    ends = torch.softmax(logits / temperature, 1).cumsum(1)
+    return torch.searchsorted(ends, uniforms[:, None], right=True).squeeze(1)

@@ -1,0 +1,11 @@
+# hint: offset_taken_for_drift
+import torch
+
+
+def run_diagnosis(log):
+    kl, ratio = log["objective/kl"], log["val/ratio_max"]
+    if max(ratio) > 5:
+        return "learning_rate_too_high"
+    if kl[-1] > 20:
+        return "no_kl_penalty"
+    return "healthy"

@@ -1,0 +1,13 @@
+# hint: jump_taken_for_start
+import torch
+
+
+def run_diagnosis(log):
+    kl, ratio = log["objective/kl"], log["val/ratio_max"]
+    if kl[1] > 10:
+        return "wrong_reference"
+    if max(ratio) > 5:
+        return "learning_rate_too_high"
+    if kl[-1] > 20:
+        return "no_kl_penalty"
+    return "healthy"
