@@ -64,8 +64,9 @@ class AdapterReward:
     def __init__(self, model: PeftModel, folder: Path | None = None):
         folder = _checked(folder or reward_folder())
         _refuse_other_model(model, folder)
-        policy = model.active_adapter
+        policy, training = model.active_adapter, model.training
         model.load_adapter(str(folder), adapter_name="reward", is_trainable=False)
+        model.train(training)  # peft leaves it in eval(): on a CPU, another function where the weights are 8-bit
         model.base_model.set_adapter(policy)  # peft would leave the new one trainable and on
         self.head = _head(folder, model.device)
 

@@ -329,6 +329,15 @@ def test_base_reward_adapter_and_head_are_bit_identical_after_training(tmp_path)
     torch.testing.assert_close(rollout.reference_logprobs[real], due[real])
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_reward_adapter_leaves_the_mode_of_the_policy_and_what_is_trainable(training, tmp_path):
+    policy = policy_of(llama()).train(training)
+    before = [name for name, parameter in policy.named_parameters() if parameter.requires_grad]
+    AdapterReward(policy, reward_folder(tmp_path))
+    assert all(module.training == training for module in policy.modules())
+    assert [name for name, parameter in policy.named_parameters() if parameter.requires_grad] == before
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_frozen_weights_of_any_precision_are_bit_identical_after_training(precision, tmp_path):
     policy = policy_of(llama(precision, tmp_path))
