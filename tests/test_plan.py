@@ -303,7 +303,7 @@ def test_plan_reads_only_the_configuration_of_a_folder(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["--model", "lama"], "neither in the table"),
+        (["--model", "nonesuch"], "neither in the table"),
         (["--model", "nobody/nothing"], "must be a folder with a config.json, the id of a model on the hub"),
         (["--gpu", "gtx"], "a number of GiB, cpu, or one of t4"),
         (["--gpu", "-1"], "a number of GiB"),
