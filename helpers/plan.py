@@ -13,25 +13,12 @@ from helpers.shapes import Shape
 MIB = 2**20
 METHODS = {"full": "fp32", "ppo": "8bit", "qlora": "4bit"}  # and the precision of each, where none is asked for
 PRECISIONS = ("fp32", "fp16", "bf16", "8bit", "4bit")
-NF4 = {
-    "ppo": 0.5 + 4 / 64,
-    "qlora": 0.5 + 1 / 64 + 4 / (64 * 256),
-}  # bytes a weight: one scale for 64, doubly quantized
+NF4 = {"ppo": 0.5 + 4 / 64, "qlora": 0.5 + 1 / 64 + 4 / (64 * 256)}  # bytes a weight; scales of 64, doubly quantized
 CHUNK_LOGITS = 2**20  # as in helpers.backbone, which would need torch and seconds to import
 REWARD_RANK = 16  # of the reward adapter, which the backbone also holds
 CUDA_CONTEXT = 666_632_192  # with all kernels loaded; pytorch pull request 86509 (a fresh, lazy one takes 426 MiB)
 LIBRARIES = 499 * MIB  # Python, what the trainer imports, and what that loads when it runs; tests/bench/peaks.json
-GPUS = {  # MiB, as nvidia-smi shows them
-    "t4": 15_360,
-    "a10g": 23_028,
-    "l4": 23_034,
-    "rtx4090": 24_564,
-    "rtx3090": 24_576,
-    "a100-40": 40_960,
-    "a6000": 49_140,
-    "h100": 81_559,
-    "a100-80": 81_920,
-}
+GAPS = 0.6  # of malloc on Linux, a part of all tensors but the weights; near 0 with MALLOC_TRIM_THRESHOLD_=65536 set
 
 
 @dataclass(frozen=True)
@@ -71,11 +58,7 @@ class Job:
 
 
 def phases(shape: Shape, job: Job) -> dict[str, dict[str, int]]:
-    """What is in memory in each phase of a run: bytes for each line of the bill, lines in the order of `bill.LINES`.
-
-    Raises:
-        ValueError: "full" is predicted in float32 only.
-    """
+    """What is in memory in each phase of a run: bytes for each line, in the order of `bill.LINES`; see `full_bill`."""
     if job.method == "full":
         found = {"full": full_bill(shape, job)}
     elif job.method == "qlora":
@@ -86,9 +69,16 @@ def phases(shape: Shape, job: Job) -> dict[str, dict[str, int]]:
             "judging": _fixed(shape, job) | _judging(shape, job),
             "training": _fixed(shape, job) | _step(shape, job),
         }
-    base = {"CUDA context": CUDA_CONTEXT} if job.on_gpu else {"libraries": LIBRARIES}
     order = (*bill.LINES, "working memory")
-    return {phase: {line: lines[line] for line in order if line in lines} | base for phase, lines in found.items()}
+    in_order = {phase: {line: lines[line] for line in order if line in lines} for phase, lines in found.items()}
+    return {phase: lines | _base(lines, job.on_gpu) for phase, lines in in_order.items()}
+
+
+def _base(lines: dict[str, int], on_gpu: bool) -> dict[str, int]:
+    """What a process needs beside the bill."""
+    if on_gpu:
+        return {"CUDA context": CUDA_CONTEXT}
+    return {"gaps of the heap": int(GAPS * (sum(lines.values()) - lines["weights"])), "libraries": LIBRARIES}
 
 
 def peak(shape: Shape, job: Job) -> tuple[str, int]:
@@ -187,7 +177,7 @@ def _step(shape: Shape, job: Job) -> dict[str, int]:
         activations = layer * job.adapted_layers(shape)
     backward = 3 * tokens * max(shape.inner, shape.width) * job.number  # the gradients that flow through one block
     lines = {"gradients": _fixed(shape, job)["optimizer state"] // 2, "activations": activations, **_logits(shape, job)}
-    lines["working memory"] = backward + _dequantized(shape, job)
+    lines["working memory"] = max(_kept_by_the_one_before(shape, job), backward + _dequantized(shape, job))
     return lines | ({"rollout buffers": _rollout(shape, job)} if job.method == "ppo" else {})
 
 
@@ -211,6 +201,14 @@ def kept_by_layer(shape: Shape, job: Job) -> int:
     if shape.family == "gpt_neox":  # one input of both norms; values are a view of all that `query_key_value` returned
         return kept + number * (3 * width + 4 + inner) + eight * number * (2 * width + inner)
     return kept + 2 * (4 * width + 4) + 3 * number * inner + eight * number * (width + inner)
+
+
+def _kept_by_the_one_before(shape: Shape, job: Job) -> int:
+    """Inputs of 8-bit layers: bitsandbytes frees them not in the backward but with the loss, which is held while the
+    next micro-batch runs forward."""
+    inputs = 2 * shape.width + shape.queries + shape.inner
+    more = job.precision == "8bit" and job.batch > job.micro_batch
+    return more * job.number * job.micro_batch * job.length * inputs * job.adapted_layers(shape)
 
 
 def _logits(shape: Shape, job: Job) -> dict[str, int]:

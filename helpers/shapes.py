@@ -1,10 +1,22 @@
-"""The shapes of published models: the few numbers of a configuration that decide how much memory a model needs."""
+"""The shapes of published models, the few numbers of a configuration that decide how much memory a model needs; and
+the memory of cards."""
 
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 FAMILIES = ("llama", "mistral", "qwen2", "gpt_neox")
+GPUS = {  # MiB, as nvidia-smi shows them
+    "t4": 15_360,
+    "a10g": 23_028,
+    "l4": 23_034,
+    "rtx4090": 24_564,
+    "rtx3090": 24_576,
+    "a100-40": 40_960,
+    "a6000": 49_140,
+    "h100": 81_559,
+    "a100-80": 81_920,
+}
 HUB = "config.json of https://huggingface.co/"
 
 

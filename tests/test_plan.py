@@ -4,12 +4,16 @@ import json
 import re
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import in_8bit, tiny_llama
+from conftest import in_8bit, letter_tokenizer, tiny_llama
 from peft import LoraConfig, get_peft_model
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from transformers import (
     AutoModelForCausalLM,
     BertConfig,
@@ -26,6 +30,7 @@ from helpers import backbone, bill, memory, plan
 from helpers.course import plan as course_plan
 from helpers.formulas import token_logprobs
 from helpers.plan import Job
+from helpers.ppo import PPOConfig, PPOTrainer
 from helpers.shapes import MODELS, shape_of
 
 sys.path.insert(0, str(Path(__file__).parent / "bench"))
@@ -137,6 +142,44 @@ def test_activations_planned_are_what_the_backbone_keeps(precision, top, tmp_pat
 
 def bill_dtype(precision: str) -> torch.dtype:
     return {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "8bit"])
+def test_tensors_planned_are_those_of_an_update_of_the_trainer(precision, tmp_path):
+    model = tiny_llama(num_hidden_layers=4, hidden_size=128, intermediate_size=512, num_attention_heads=8)
+    model = in_8bit(model, tmp_path) if precision == "8bit" else model.to(bill_dtype(precision))
+    lora = LoraConfig(r=8, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
+    settings = PPOConfig(batch_size=8, response_length=48, per_device_train_batch_size=4, num_ppo_epochs=2)
+    tokenizer = letter_tokenizer(pad_token="<unk>", padding_side="left")
+    prompts = [list(range(5, 21 - (row == 0))) for row in range(8)]
+    policy = get_peft_model(model.requires_grad_(False), lora)
+    given = {"tokenizer": tokenizer, "dataset": prompts, "reward": lambda prompts, responses: [0.0] * len(prompts)}
+    padded = partial(tokenizer.pad, return_tensors="pt")
+    trainer = PPOTrainer(settings, policy, None, **given, data_collator=padded)
+    with PeakOfTensors() as live:
+        trainer.train(1)
+    shape = shape_of(model.config, "tiny")
+    job = Job(precision=precision, layers="all", batch=8, micro_batch=4, length=64)
+    lines = plan.phases(shape, job)["training"]
+    planned = sum(lines.values()) - sum(lines[line] for line in ("weights", "adapters", "CUDA context"))
+    assert planned == pytest.approx(live.peak_bytes, rel=0.1)
+
+
+class PeakOfTensors(TorchDispatchMode):
+    """The most bytes that the storages made inside took at the same time, whatever an allocator makes of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.live, self.peak_bytes = {}, 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        result = operation(*args, **(kwargs or {}))
+        known = {leaf.untyped_storage()._cdata for leaf in tree_leaves((args, kwargs)) if torch.is_tensor(leaf)}
+        made = [leaf.untyped_storage() for leaf in tree_leaves(result) if torch.is_tensor(leaf)]
+        self.live |= {s._cdata: (StorageWeakRef(s), s.nbytes()) for s in made if s._cdata not in known}
+        self.live = {key: held for key, held in self.live.items() if not held[0].expired()}
+        self.peak_bytes = max(self.peak_bytes, sum(size for _, size in self.live.values()))
+        return result
 
 
 @pytest.mark.parametrize("layers", [2, 4])

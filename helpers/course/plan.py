@@ -6,8 +6,8 @@ from pathlib import Path
 
 from helpers import plan, shapes
 from helpers.download import CourseError
-from helpers.plan import GPUS, METHODS, MIB, PRECISIONS, Job
-from helpers.shapes import Shape
+from helpers.plan import METHODS, MIB, PRECISIONS, Job
+from helpers.shapes import GPUS, Shape
 
 MOST_SEQUENCES, MOST_TOKENS = 4096, 131_072  # where the search for the largest ends
 MICRO_BATCHES = (8, 4, 2, 1)
@@ -147,7 +147,8 @@ def verdict(shape: Shape, job: Job, total: int, capacity: int) -> list[str]:
             *said,
             f"One sequence of 4 tokens needs {alone / MIB:,.0f} MiB: take fewer bits, a smaller model, or more.",
         ]
-    most = f"batch {batch} at length {job.length}" if batch else f"no batch at length {job.length}"
+    more = " or more" if batch == MOST_SEQUENCES else ""
+    most = f"batch {batch}{more} at length {job.length}" if batch else f"no batch at length {job.length}"
     longest = f"length {length} at batch {job.batch}" if length else f"no length at batch {job.batch}"
     return [*said, f"The largest that fits: {most}, or {longest}."]
 
