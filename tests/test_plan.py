@@ -52,8 +52,8 @@ PUBLISHED_WEIGHTS = {  # what the hub counts in the files, but GPT-NeoX: its mod
     "LLaMA-65B": 65_285_660_672,
     "Llama-3.1-70B": 70_553_706_496,
 }
-# Beeching et al., "Fine-tuning 20B LLMs with RLHF on a 24GB consumer GPU" (2023), tested on an RTX 4090: prompts of up to
-# 8 and responses of up to 16 tokens, r=16. They checkpoint activations; here one sequence a training pass stands for it.
+# Beeching et al., "Fine-tuning 20B LLMs with RLHF on a 24GB consumer GPU" (2023), on an RTX 4090: prompts of up to
+# 8, responses of up to 16 tokens, r=16. They checkpoint activations; one sequence a training pass stands for it here.
 RLHF_20B = Job(precision="8bit", layers="all", r=16, batch=16, micro_batch=1, length=24)
 # Dettmers et al., "QLoRA" (2023), and its script finetune_guanaco_65b.sh: r=64 on all layers, 1 sequence of 16 + 512.
 QLORA_65B = Job(method="qlora", precision="4bit", r=64, batch=1, micro_batch=1, length=528)
