@@ -66,7 +66,6 @@ EXERCISES = (
             "A set of addresses tells what was counted. `math.prod(shape)` is how many numbers a tensor has. A weight "
             "is (out, in), so it has shape[0] rows, each with a scale of 4 bytes.",
         ),
-        setup="import math\n\nimport torch",
     ),
     Exercise(
         "1.5",
