@@ -177,7 +177,7 @@ def _step(shape: Shape, job: Job) -> dict[str, int]:
         activations = layer * job.adapted_layers(shape)
     backward = 3 * tokens * max(shape.inner, shape.width) * job.number  # the gradients that flow through one block
     lines = {"gradients": _fixed(shape, job)["optimizer state"] // 2, "activations": activations, **_logits(shape, job)}
-    lines["working memory"] = max(_kept_by_the_one_before(shape, job), backward + _dequantized(shape, job))
+    lines["working memory"] = backward + _dequantized(shape, job)
     return lines | ({"rollout buffers": _rollout(shape, job)} if job.method == "ppo" else {})
 
 
@@ -201,14 +201,6 @@ def kept_by_layer(shape: Shape, job: Job) -> int:
     if shape.family == "gpt_neox":  # one input of both norms; values are a view of all that `query_key_value` returned
         return kept + number * (3 * width + 4 + inner) + eight * number * (2 * width + inner)
     return kept + 2 * (4 * width + 4) + 3 * number * inner + eight * number * (width + inner)
-
-
-def _kept_by_the_one_before(shape: Shape, job: Job) -> int:
-    """Inputs of 8-bit layers: bitsandbytes frees them not in the backward but with the loss, which is held while the
-    next micro-batch runs forward."""
-    inputs = 2 * shape.width + shape.queries + shape.inner
-    more = job.precision == "8bit" and job.batch > job.micro_batch
-    return more * job.number * job.micro_batch * job.length * inputs * job.adapted_layers(shape)
 
 
 def _logits(shape: Shape, job: Job) -> dict[str, int]:

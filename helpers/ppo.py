@@ -32,7 +32,6 @@ from helpers.reward import AdapterReward
 from helpers.rollout import Limits, Reward, Rollout, Scores, Written, decoded, generate, judged, sample_table
 from helpers.settings import PPOConfig
 
-__all__ = ["PPOConfig", "PPOTrainer"]
 FP16_LOSS_SCALE = 2.0**16
 MEANS = ("loss/policy_avg", "loss/value_avg", "policy/approxkl_avg", "policy/clipfrac_avg", "val/ratio")  # over tokens
 OF_THE_MACHINE = ("tokens_per_second", "peak_bytes")  # the metrics that differ when the same run is repeated
@@ -222,8 +221,8 @@ class PPOTrainer:
 
     def _accumulate(self, rollout: Rollout, advantages: Tensor, returns: Tensor, rows: Tensor, tokens: Tensor) -> dict:
         """Gradients of a minibatch, in micro-batches whose *sums* are divided by the minibatch's token count."""
-        config, totals = self.config, {name: torch.zeros((), device=tokens.device) for name in MEANS}
-        totals["ratios"] = torch.ones(2, device=tokens.device)
+        config, device = self.config, tokens.device
+        totals = {name: torch.zeros((), device=device) for name in MEANS} | {"ratios": torch.ones(2, device=device)}
         policy_weight = 0.0 if len(self.history) < config.value_warmup_updates else 1.0
         for part, count in full_batches(rows, self.micro_batch):
             mask = rollout.response_mask[part]
@@ -237,12 +236,13 @@ class PPOTrainer:
             errors = value_losses(values[mask], rollout.values[part][mask], returns[part][mask], config.cliprange_value)
             loss = (policy_weight * losses.sum() + config.vf_coef * errors.sum()) / tokens
             (loss * self.loss_scale).backward()
-            change = logprobs.detach()[mask] - old
+            del hidden, loss  # their graph: bitsandbytes would keep its inputs through the next forward
+            logprobs, losses, errors = logprobs.detach(), losses.detach(), errors.detach()
+            change = logprobs[mask] - old
             totals["ratios"] = torch.stack(torch.cat([totals["ratios"], change.exp()]).aminmax())
-            clipped = losses.detach() > -change.exp() * advantages[part][mask]
-            found = losses.detach(), errors.detach(), 0.5 * change.square(), clipped, change.exp()
-            for name, of_tokens in zip(MEANS, found, strict=True):
-                totals[name] += of_tokens.sum()
+            clipped = losses > -change.exp() * advantages[part][mask]
+            found = losses, errors, 0.5 * change.square(), clipped, change.exp()
+            totals |= {name: totals[name] + of_tokens.sum() for name, of_tokens in zip(MEANS, found, strict=True)}
         return totals
 
     def _metrics(self, rollout: Rollout, rewards: Tensor, returns: Tensor) -> dict:
