@@ -32,6 +32,10 @@ LESSONS = {
         "PPO with a shared reference",
         "run PPO with `ref_model=None`, and prove that the reference is the original model",
     ),
+    "5_practice": (
+        "Practice",
+        "take a model from base to aligned within a memory budget, and defend the result with numbers",
+    ),
 }
 
 
