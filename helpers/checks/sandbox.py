@@ -199,6 +199,8 @@ def _memory_bytes(pid: int) -> int:
 
 def _kill(process: subprocess.Popen) -> None:
     """The process and its group: what an answer left running must not outlive its grading."""
+    if process.poll() is not None:
+        return  # its number may be somebody else's by now, and what ran inside bubblewrap ended with it
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
