@@ -30,7 +30,7 @@ LESSONS = {
     ),
     "3_ppo_with_a_shared_reference": (
         "PPO with a shared reference",
-        "run PPO with `ref_model=None`, and prove that the reference is the original model",
+        "run PPO with `ref_model=None`, prove that the reference is the original, and name what breaks it",
     ),
     "5_practice": (
         "Practice",
