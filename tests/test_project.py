@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import tiny_llama
 from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 
 from helpers.checks import project
 from helpers.checks.check import MissingAnswer, WrongAnswer
@@ -151,3 +151,12 @@ def test_learner_whose_adapter_went_too_far_sees_the_figures_and_the_reason(tmp_
     with pytest.raises(WrongAnswer, match=r"not passed yet: the KL is above 8 nats"):
         project.check_project(handed_in(tmp_path, adapter()))
     assert "KL, nats a response       +30.00" in capsys.readouterr().out
+
+
+@pytest.mark.real
+def test_adapter_of_the_solutions_passes_and_the_same_a_hundred_times_as_strong_does_not(tmp_path):
+    assert project.verdict_on(ROOT / "solutions", seed=5).passed
+    weights = load_file(ROOT / "solutions" / project.FILE)
+    strong = {name: 100 * tensor if "lora_B" in name else tensor for name, tensor in weights.items()}
+    verdict = project.verdict_on(handed_in(tmp_path, strong), seed=5)
+    assert not verdict.passed and verdict.hint_name in ("too_far", "garbled", "not_finite")
