@@ -36,6 +36,10 @@ LESSONS = {
         "Practice",
         "take a model from base to aligned within a memory budget, and defend the result with numbers",
     ),
+    "6_the_same_idea_elsewhere": (
+        "The same idea elsewhere",
+        "recognise the shared reference in DPO and GRPO with today's TRL, and say when PPO is still the tool",
+    ),
 }
 
 
