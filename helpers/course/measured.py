@@ -32,6 +32,10 @@ LESSONS = {
         "PPO with a shared reference",
         "run PPO with `ref_model=None`, prove that the reference is the original, and name what breaks it",
     ),
+    "4_one_backbone_four_roles": (
+        "One backbone, four roles",
+        "build the trainer from its parts: policy, reference, value and reward from a single 8-bit model",
+    ),
     "5_practice": (
         "Practice",
         "take a model from base to aligned within a memory budget, and defend the result with numbers",
