@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from helpers.checks.calls.lesson_3_models import model_weights, policy_model
-from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_number, call_for_text
+from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_number, call_for_texts
 
 NATS_OF_DROPOUT_OUTPUTS = NUMBER_OUTPUTS
 RUNS = 6
@@ -54,12 +54,7 @@ def broken_by_inputs(seed: int) -> dict:
 
 def call_broken_by(answer: Callable, inputs: dict) -> dict:
     """Call the answer once for each run, with its figures by name."""
-    found, changed = {}, False
-    for number, row in enumerate(inputs["runs"].tolist(), start=1):
-        named = call_for_text(answer, {"run": dict(zip(FIELDS, row, strict=True))})
-        found |= {f"run_{number}": named["output"], f"kind_{number}": named["kind"]}
-        changed = changed or named["inputs_changed"]
-    return {**found, "inputs_changed": changed}
+    return call_for_texts(answer, (dict(zip(FIELDS, row, strict=True)) for row in inputs["runs"].tolist()))
 
 
 def short_run(way: str, seed: int, steps: int = 3) -> dict[str, float]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_number, call_for_text
+from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_number, call_for_texts
 
 PROMPTS_NEEDED_OUTPUTS = NUMBER_OUTPUTS
 BEST_CHECKPOINT_OUTPUTS = NUMBER_OUTPUTS
@@ -73,12 +73,7 @@ def claim_of_inputs(seed: int) -> dict:
 
 def call_claim_of(answer: Callable, inputs: dict) -> dict:
     """Call the answer once for each run, with its figures by name."""
-    found, changed = {}, False
-    for number, row in enumerate(inputs["runs"].tolist(), start=1):
-        named = call_for_text(answer, {"run": dict(zip(FIELDS, row, strict=True))})
-        found |= {f"run_{number}": named["output"], f"kind_{number}": named["kind"]}
-        changed = changed or named["inputs_changed"]
-    return {**found, "inputs_changed": changed}
+    return call_for_texts(answer, (dict(zip(FIELDS, row, strict=True)) for row in inputs["runs"].tolist()))
 
 
 def best_checkpoint_inputs(seed: int) -> dict:

@@ -38,6 +38,16 @@ def call_for_text(answer: Callable, inputs: dict) -> dict:
     return {"output": value if is_text else "other", "kind": kind(value), "inputs_changed": changed}
 
 
+def call_for_texts(answer: Callable, runs: Iterable[dict]) -> dict:
+    """The same, for a name of each run: call the answer once for each, with its figures by name."""
+    found, changed = {}, False
+    for number, run in enumerate(runs, start=1):
+        named = call_for_text(answer, {"run": run})
+        found |= {f"run_{number}": named["output"], f"kind_{number}": named["kind"]}
+        changed = changed or named["inputs_changed"]
+    return {**found, "inputs_changed": changed}
+
+
 def _called(answer: Callable, inputs: dict) -> tuple[object, bool]:
     given = copy.deepcopy(list(inputs.values()))
     value = answer(*given)

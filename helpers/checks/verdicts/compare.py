@@ -1,7 +1,7 @@
 """The shape of a verdict, and how a returned tensor is compared with what is due and with each known mistake."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -122,6 +122,30 @@ def text_verdict(outputs: dict, due: str, causes: Mapping[str, str], hints: Mapp
         return Verdict(True, repr(got), repr(due))
     name = causes.get(got, "other_name")
     return Verdict(False, repr(got), "another name", hints[name], name)
+
+
+def texts_verdict(
+    outputs: dict, runs: list[dict[str, float]], due: list[str], cause: Callable[[int, str], str], hints: dict
+) -> Verdict:
+    """The verdict on an answer that names each of several runs, from what `call_for_texts` returned.
+
+    Args:
+        runs: the figures of each run, for the sentence about the first that is called wrongly.
+        due: the name of each.
+        cause: (place of a run, wrong name) -> the name of its hint.
+        hints: by name; "one_name_for_all" is for who calls all alike.
+    """
+    got = [outputs[f"run_{number}"] for number in range(1, len(runs) + 1)]
+    hints = {**hints, "one_name_for_all": hints["one_name_for_all"].format(got=repr(got[0]))}
+    alike = len(set(got)) == 1
+    for place, run in enumerate(runs):
+        one = {"output": got[place], "kind": outputs[f"kind_{place + 1}"], "inputs_changed": outputs["inputs_changed"]}
+        causes = {name: "one_name_for_all" if alike else cause(place, name) for name in (*due, "nothing")}
+        verdict = text_verdict(one, due[place], causes, hints)
+        if not verdict.passed:
+            figures = ", ".join(f"{name} {value:.4g}" for name, value in run.items())
+            return replace(verdict, got=f"{verdict.got} for {figures}")
+    return Verdict(True, ", ".join(got), ", ".join(due))
 
 
 def _none_named(kind: str) -> str:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from helpers.checks.calls.lesson_3_models import policy_model
-from helpers.checks.calls.lesson_3_runs import FIELDS, RUNS, WAYS
-from helpers.checks.verdicts.compare import Verdict, number_verdict, text_verdict
+from helpers.checks.calls.lesson_3_runs import FIELDS
+from helpers.checks.verdicts.compare import Verdict, number_verdict, texts_verdict
 
 _NATS_HINTS = {
     "nats_zero": "0: both passes gave the same. Either dropout was off (leave the model in the mode it arrived in), "
@@ -129,24 +129,9 @@ def _nats_causes(inputs: dict, first: Tensor, second: Tensor) -> Iterator[tuple[
 
 def broken_by_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against what each field can show and what not; tests hold this to how the runs were made."""
-    due = [way_of(dict(zip(FIELDS, row, strict=True))) for row in inputs["runs"].tolist()]
-    got = [outputs[f"run_{number}"] for number in range(1, RUNS + 1)]
-    hints = {**_RUN_HINTS, "one_name_for_all": _RUN_HINTS["one_name_for_all"].format(got=repr(got[0]))}
-    verdict = Verdict(True, ", ".join(got), ", ".join(due))
-    for number in range(RUNS):
-        one = {
-            "output": got[number],
-            "kind": outputs[f"kind_{number + 1}"],
-            "inputs_changed": outputs["inputs_changed"],
-        }
-        causes = {way: _name_of(due[number], way) for way in WAYS}
-        if len(set(got)) == 1:
-            causes = dict.fromkeys(WAYS, "one_name_for_all")
-        verdict = text_verdict(one, due[number], causes, hints)
-        if not verdict.passed:
-            figures = ", ".join(f"{n} {v:.4g}" for n, v in zip(FIELDS, inputs["runs"][number].tolist(), strict=True))
-            return Verdict(False, f"{verdict.got} for {figures}", verdict.due, verdict.hint, verdict.hint_name)
-    return verdict
+    runs = [dict(zip(FIELDS, row, strict=True)) for row in inputs["runs"].tolist()]
+    due = [way_of(run) for run in runs]
+    return texts_verdict(outputs, runs, due, lambda place, way: _name_of(due[place], way), _RUN_HINTS)
 
 
 def way_of(run: dict[str, float]) -> str:

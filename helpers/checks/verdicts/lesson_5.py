@@ -4,8 +4,8 @@ import math
 
 import torch
 
-from helpers.checks.calls.lesson_5 import FIELDS, RUNS, judged_checkpoints
-from helpers.checks.verdicts.compare import Verdict, number_verdict, text_verdict
+from helpers.checks.calls.lesson_5 import FIELDS, judged_checkpoints
+from helpers.checks.verdicts.compare import Verdict, number_verdict, texts_verdict
 
 _NEEDED_HINTS = {
     "unpaired": "You added the variances of before and after, as for two groups of different prompts. Here each prompt "
@@ -132,25 +132,14 @@ def _next(value: float) -> int:
 
 def claim_of_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against the signs of both ends of the intervals, and the bounds that the exercise names."""
-    kinds = [kind_of(dict(zip(FIELDS, row, strict=True))) for row in inputs["runs"].tolist()]
+    runs = [dict(zip(FIELDS, row, strict=True)) for row in inputs["runs"].tolist()]
+    kinds = [kind_of(run) for run in runs]
     due = [_CLAIMS.get(kind, "hacked") for kind in kinds]
-    got = [outputs[f"run_{number}"] for number in range(1, RUNS + 1)]
-    hints = {**_CLAIM_HINTS, "one_name_for_all": _CLAIM_HINTS["one_name_for_all"].format(got=repr(got[0]))}
-    verdict = Verdict(True, ", ".join(got), ", ".join(due))
-    for number in range(RUNS):
-        one = {
-            "output": got[number],
-            "kind": outputs[f"kind_{number + 1}"],
-            "inputs_changed": outputs["inputs_changed"],
-        }
-        causes = {claim: _MISTAKEN.get((kinds[number], claim), "other_way") for claim in (*due, "nothing")}
-        if len(set(got)) == 1:
-            causes = dict.fromkeys(causes, "one_name_for_all")
-        verdict = text_verdict(one, due[number], causes, hints)
-        if not verdict.passed:
-            figures = ", ".join(f"{n} {v:.3g}" for n, v in zip(FIELDS, inputs["runs"][number].tolist(), strict=True))
-            return Verdict(False, f"{verdict.got} for {figures}", verdict.due, verdict.hint, verdict.hint_name)
-    return verdict
+
+    def cause(place: int, claim: str) -> str:
+        return _MISTAKEN.get((kinds[place], claim), "other_way")
+
+    return texts_verdict(outputs, runs, due, cause, _CLAIM_HINTS)
 
 
 def kind_of(run: dict[str, float]) -> str:
