@@ -4,17 +4,19 @@ import csv
 import json
 import time
 from pathlib import Path
+from shutil import copy
 
 import pytest
 import torch
 from handed_in import BODY, RIGHT, WRONG, arguments, hand_in, needs_sandbox, notebook
 
 from helpers.checks import plain
-from helpers.checks.registry import EXERCISES, exercise
+from helpers.checks.registry import exercise
 from helpers.course import grade, table
 from helpers.course.grading import Grading
 
 pytestmark = needs_sandbox
+SOLUTIONS = Path(__file__).parents[1] / "solutions"
 
 SUBMISSIONS = {
     "=right": RIGHT + "print('lines left over')\nmerged_weight(undefined)\n",
@@ -66,7 +68,7 @@ def test_grade_gives_a_submission_the_points_and_status_it_earned(rows, learner,
 
 
 def test_grade_has_one_row_for_each_learner_and_exercise(rows):
-    assert len(rows) == (len(SUBMISSIONS) + 3) * len(EXERCISES)
+    assert len(rows) == (len(SUBMISSIONS) + 3) * len(grade.GRADED)
 
 
 def test_grade_names_the_hint_of_a_wrong_answer(rows):
@@ -93,8 +95,9 @@ def test_grade_names_the_notebook_that_cannot_be_read(rows):
 
 @pytest.mark.real
 def test_grade_of_the_solutions_is_full_points(tmp_path):
-    for path in sorted((Path(__file__).parents[1] / "solutions").glob("*.ipynb")):
+    for path in sorted(SOLUTIONS.glob("*.ipynb")):
         hand_in(tmp_path, "solved", path.read_text(), f"{path.stem} (1).ipynb")
+    copy(SOLUTIONS / "adapter_model.safetensors", tmp_path / "solved")
     rows = graded(tmp_path, tmp_path / "grades.csv")
     assert [(row["points"], row["status"]) for row in rows.values()] == [(row["of"], "ok") for row in rows.values()]
 

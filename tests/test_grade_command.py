@@ -16,7 +16,6 @@ from handed_in import RIGHT, WRONG, arguments, hand_in, needs_sandbox, notebook
 from helpers.__main__ import main
 from helpers.checks import isolation, sandbox
 from helpers.checks.ending import Run
-from helpers.checks.registry import EXERCISES
 from helpers.course import grade, table
 
 RUN = sandbox.Sandbox.run
@@ -139,7 +138,7 @@ def test_grade_that_is_stopped_goes_on_with_those_who_are_left(folder, monkeypat
     assert not (folder.parent / "grades.csv").exists()
     assert grade.run(arguments(folder, jobs=1)) == 0
     assert "Going on: 1 of 3 learners are done." in capsys.readouterr().err
-    assert asked.count(RIGHT) == 1 and len(rows_of(folder)) == 1 + 3 * len(EXERCISES)
+    assert asked.count(RIGHT) == 1 and len(rows_of(folder)) == 1 + 3 * len(grade.GRADED)
 
 
 def test_grade_that_goes_on_grades_again_who_handed_in_anew(folder, monkeypatch):
@@ -214,7 +213,7 @@ def test_grade_writes_a_file_for_a_gradebook(folder, name):
 def test_unsafe_grading_is_loud_and_stands_in_the_table(folder, capsys):
     assert grade.run(arguments(folder, unsafe=True)) == 0
     assert "WITHOUT ISOLATION" in capsys.readouterr().err
-    assert all(row.endswith("none (--unsafe)") for row in rows_of(folder)[1:])
+    assert all(row.endswith("none (--unsafe)") for row in rows_of(folder)[1:] if ",5.4," not in row)
     assert "Graded without isolation" in (folder.parent / "grades.overview.html").read_text()
 
 

@@ -27,8 +27,9 @@ def adapter(**settings) -> dict[str, torch.Tensor]:
 
 def handed_in(folder: Path, content: bytes | dict) -> Path:
     content = save(content) if isinstance(content, dict) else content
-    (folder / project.FILE).write_bytes(content)
-    return folder
+    file = folder / project.FILE
+    file.write_bytes(content)
+    return file
 
 
 def responses(reward=0.0, lexicon=0.0, kl=0.0, nll=3.5, text="one two three", spread=0.1) -> Responses:
@@ -105,10 +106,10 @@ def test_file_that_is_none_of_tensors_is_refused(tmp_path, tiny, content, reason
 def test_link_and_folder_in_the_place_of_the_file_are_refused(tmp_path, tiny):
     (tmp_path / "elsewhere").write_bytes(save(adapter()))
     (tmp_path / project.FILE).symlink_to(tmp_path / "elsewhere")
-    assert project.verdict_on(tmp_path, seed=0).hint_name == "unreadable"
+    assert project.verdict_on(tmp_path / project.FILE, seed=0).hint_name == "unreadable"
     (tmp_path / project.FILE).unlink()
     (tmp_path / project.FILE).mkdir()
-    assert project.verdict_on(tmp_path, seed=0).hint_name == "unreadable"
+    assert project.verdict_on(tmp_path / project.FILE, seed=0).hint_name == "unreadable"
 
 
 def test_configuration_that_was_handed_in_is_not_read(tmp_path, tiny, monkeypatch):
@@ -149,13 +150,13 @@ def test_learner_whose_adapter_went_too_far_sees_the_figures_and_the_reason(tmp_
     monkeypatch.setattr(project, "_before", lambda *_: responses())
     monkeypatch.setattr(project, "_after", lambda *_: after(kl=30.0))
     with pytest.raises(WrongAnswer, match=r"not passed yet: the KL is above 8 nats"):
-        project.check_project(handed_in(tmp_path, adapter()))
+        project.check_project(handed_in(tmp_path, adapter()).parent)
     assert "KL, nats a response       +30.00" in capsys.readouterr().out
 
 
 @pytest.mark.real
 def test_adapter_of_the_solutions_passes_and_the_same_a_hundred_times_as_strong_does_not(tmp_path):
-    assert project.verdict_on(ROOT / "solutions", seed=5).passed
+    assert project.verdict_on(ROOT / "solutions" / project.FILE, seed=5).passed
     weights = load_file(ROOT / "solutions" / project.FILE)
     strong = {name: 100 * tensor if "lora_B" in name else tensor for name, tensor in weights.items()}
     verdict = project.verdict_on(handed_in(tmp_path, strong), seed=5)

@@ -69,18 +69,18 @@ class Unusable(Exception):
     """The file cannot be measured; the argument is one of `REASONS`."""
 
 
-def verdict_on(folder: Path, seed: int, prompts: int = PROMPTS) -> ProjectVerdict:
+def verdict_on(file: Path, seed: int, prompts: int = PROMPTS) -> ProjectVerdict:
     """Measure the adapter of one submission; the only function that a grader needs.
 
     Args:
-        folder: the learner's; only `adapter_model.safetensors` in it is read, and no link is followed.
+        file: the learner's `adapter_model.safetensors`; nothing beside it is read, and no link is followed.
         seed: draws `prompts` prompts of the test split, and the random numbers of the responses.
 
     Raises:
         CourseError: the course's own model, ratings or reward adapter cannot be had.
     """
     try:
-        weights = _weights(folder / FILE)
+        weights = _weights(file)
         lora = rebuilt_config(weights, shape_of(AutoConfig.from_pretrained(model_folder()), model_name()))
         before, after = _before(seed, prompts), _after(lora, weights, seed, prompts)
     except Unusable as error:
@@ -90,7 +90,7 @@ def verdict_on(folder: Path, seed: int, prompts: int = PROMPTS) -> ProjectVerdic
 
 def check_project(folder: Path | str = ".", seed: int = 11) -> None:
     """What a learner runs: say what the adapter in `folder` does, and whether that passes; it stops as `check` does."""
-    verdict = verdict_on(Path(folder), seed)
+    verdict = verdict_on(Path(folder) / FILE, seed)
     if verdict.hint_name == "missing":
         raise MissingAnswer(
             f"Exercise 5.4 waits for your adapter: put {FILE} beside this notebook, and run this again."

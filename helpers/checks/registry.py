@@ -6,6 +6,9 @@ from helpers.checks.exercise import Exercise
 LESSONS = (lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6)
 EXERCISES = {asked.id: asked for lesson in LESSONS for asked in lesson.EXERCISES}
 
+# The project asks for no function; `helpers.checks.project` says whether it is passed.
+PROJECT_ID, PROJECT_TITLE, PROJECT_POINTS = "5.4", "The project: what your adapter does", 6
+
 
 def exercise(exercise_id: str) -> Exercise:
     """The exercise of this id.

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from helpers.checks.registry import EXERCISES
+from helpers.checks.registry import EXERCISES, PROJECT_ID
 from helpers.checks.sandbox import fault_of_sandbox
 from helpers.course import gradebook, pages, table
 from helpers.course.grading import Grading
@@ -29,6 +29,7 @@ from helpers.course.submission import Submission, submission
 from helpers.course.table import Row
 from helpers.course.unzip import unzipped
 
+GRADED = (*EXERCISES, PROJECT_ID)  # in the order of the table
 _MOST_NAMES = 10  # of skipped files, in one line
 _GIB_A_JOB = 2
 UNSAFE = "--unsafe: answers run WITHOUT ISOLATION, with your rights, on your files. Only for submissions you trust."
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=_file, default=Path("grades.csv"), help="default: grades.csv")
     add("--jobs", type=_jobs, default=_default_jobs(), help="learners at a time (default: %(default)s)")
     add("--seconds", type=_seconds, default=30, help="limit for one answer, imports aside (default: 30)")
-    add("--exercise", action="append", choices=list(EXERCISES), help="regrade this one alone; may be repeated")
+    add("--exercise", action="append", choices=GRADED, help="regrade this one alone; may be repeated")
     add("--due", type=_date, metavar="DATE", help="2027-01-31T23:59: what is newer is marked late")
     add("--changes", type=Path, metavar="CSV", help="points by hand (default: grades.changes.csv, if there)")
     add("--format", choices=list(gradebook.FORMATS), help="write a file for this gradebook, too")
@@ -144,7 +145,7 @@ def _begun(args: argparse.Namespace, journal: Journal) -> tuple[Found, Grading]:
     """
     found = journal.read()
     seed = found.begun.get("seed")
-    begun = {"seconds": args.seconds, "isolated": not args.unsafe, "exercises": args.exercise or list(EXERCISES)}
+    begun = {"seconds": args.seconds, "isolated": not args.unsafe, "exercises": args.exercise or list(GRADED)}
     begun |= {"due": args.due.isoformat() if args.due else ""}
     if args.exercise and not seed:
         raise ValueError(f"{journal.path} is not there: grade all exercises once before you regrade one.")
@@ -161,7 +162,7 @@ def _begun(args: argparse.Namespace, journal: Journal) -> tuple[Found, Grading]:
 
 def _grading(begun: dict) -> Grading:
     due = datetime.fromisoformat(begun["due"]) if begun["due"] else None
-    return Grading(begun["seed"], begun["seconds"], begun["isolated"], due)
+    return Grading(begun["seed"], begun["seconds"], begun["isolated"], due, PROJECT_ID in begun["exercises"])
 
 
 def _by_hand(args: argparse.Namespace) -> dict:
@@ -198,7 +199,7 @@ def _write(args: argparse.Namespace, found: Found, handed_in: list[Submission], 
 def _sorted(found: Found, handed_in: list[Submission]) -> list[Row]:
     """By learner and exercise; where one exercise was graded again, also those who are no longer in the folder."""
     learners = {one.learner: place for place, one in enumerate(handed_in)}
-    order = {name: place for place, name in enumerate(EXERCISES)}
+    order = {name: place for place, name in enumerate(GRADED)}
     last = len(learners)
     known = [row for row in found.rows.values() if row.exercise in order]
     return sorted(known, key=lambda row: (learners.get(row.learner, last), row.learner, order[row.exercise]))

@@ -15,7 +15,7 @@ from helpers.course.submission import Submission
 from helpers.course.table import Row
 
 _MOST_ANSWERS = 10  # to one exercise from one learner; each may take the whole time limit
-_turn = threading.Lock()  # inputs and verdicts draw from torch's one generator: one thread at a time
+one_at_a_time = threading.Lock()  # inputs and verdicts draw from torch's one generator
 
 Runner = Callable[[Exercise, str, dict, float], Run]
 
@@ -28,16 +28,20 @@ class Grading:
     seconds: float = 30.0
     isolated: bool = True
     due: datetime | None = None
+    with_project: bool = False
 
     def inputs(self, asked: Exercise) -> dict:
         """The same for all learners, and known to nobody before."""
-        return copy.deepcopy(_drawn(self.seed, asked))
+        return copy.deepcopy(_drawn(asked, self.seed_of(asked.id)))
+
+    def seed_of(self, exercise_id: str) -> int:
+        """Another one for each exercise."""
+        return int.from_bytes(hashlib.sha256(f"{self.seed}/{exercise_id}".encode()).digest()[:7], "big")
 
 
 @cache
-def _drawn(seed: str, asked: Exercise) -> dict:
-    digest = hashlib.sha256(f"{seed}/{asked.id}".encode()).digest()
-    return asked.inputs(int.from_bytes(digest[:7], "big"))
+def _drawn(asked: Exercise, seed: int) -> dict:
+    return asked.inputs(seed)
 
 
 def graded(submission: Submission, exercises: Iterable[Exercise], grading: Grading, run: Runner) -> list[Row]:
@@ -60,7 +64,7 @@ def _of_exercise(submission: Submission, asked: Exercise, grading: Grading, run:
     rows = []
     for name, source in answers[:_MOST_ANSWERS]:
         row = replace(_of_answer(submission.learner, asked, source, grading, run), code=source)
-        rows.append(_dated(row, submission, name, grading.due))
+        rows.append(dated(row, submission, name, grading.due))
     answered = [place for place, row in enumerate(rows) if row.status != "missing"]  # a template is no answer
     if not answered:
         return _nothing_found(submission, asked, rows)
@@ -76,12 +80,12 @@ def _of_exercise(submission: Submission, asked: Exercise, grading: Grading, run:
 def _of_answer(learner: str, asked: Exercise, source: str, grading: Grading, run: Runner) -> Row:
     row = Row(learner, asked.id, 0, asked.points, "ok", "")
     try:
-        with _turn:
+        with one_at_a_time:
             inputs = grading.inputs(asked)
         ran = run(asked, source, inputs, grading.seconds)
         if ran.status != "ok":
             return replace(row, status=ran.status, reason=ran.reason)
-        with _turn:
+        with one_at_a_time:
             verdict = asked.verdict(inputs, ran.outputs)
     except Stopped:
         raise
@@ -92,7 +96,8 @@ def _of_answer(learner: str, asked: Exercise, source: str, grading: Grading, run
     return replace(row, reason=verdict.hint, hint=verdict.hint_name)
 
 
-def _dated(row: Row, submission: Submission, name: str, due: datetime | None) -> Row:
+def dated(row: Row, submission: Submission, name: str, due: datetime | None) -> Row:
+    """The row with the date of the file that it is about, where that is known, and whether it was late."""
     if name not in submission.dates:
         return row
     handed_in = datetime.fromtimestamp(submission.dates[name])

@@ -5,7 +5,7 @@ import html
 import re
 from pathlib import Path
 
-from helpers.checks.registry import EXERCISES
+from helpers.checks.registry import EXERCISES, PROJECT_ID, PROJECT_TITLE
 from helpers.course.notebook import write_text
 from helpers.course.table import Row, printable, shares_of_points, summary
 
@@ -54,8 +54,9 @@ def feedback(learner: str, rows: list[Row]) -> str:
     """The page of one learner: each exercise with its points, what is to be said, and the code that was graded."""
     given, possible = sum(row.points for row in rows), sum(row.of for row in rows)
     parts = [f"<h1>{_text(learner)}</h1>", f"<p>{given:g} of {possible} points.</p>"]
+    titles = {asked.id: asked.title for asked in EXERCISES.values()} | {PROJECT_ID: PROJECT_TITLE}
     for row in rows:
-        title = EXERCISES[row.exercise].title if row.exercise in EXERCISES else ""
+        title = titles.get(row.exercise, "")
         late = ", handed in late" if row.late == "yes" else ""
         date = f" ({_text(row.handed_in)}{late})" if row.handed_in else ""
         parts.append(f"<h2>Exercise {_text(row.exercise)} · {_text(title)} · {row.points:g} of {row.of}</h2>")

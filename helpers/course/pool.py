@@ -13,6 +13,7 @@ from helpers.checks.exercise import Exercise
 from helpers.checks.sandbox import Sandbox, Stopped
 from helpers.course.grading import Grading, graded
 from helpers.course.journal import Journal
+from helpers.course.project import row_of
 from helpers.course.submission import Submission
 from helpers.course.table import Row
 
@@ -31,8 +32,8 @@ def grade_all(
 ) -> None:
     """Grade every learner, `jobs` at a time, and note the rows in the journal.
 
-    The threads here only wait for other processes; they live until all is done, since bubblewrap ends with the
-    thread that started it.
+    The project is graded in this thread, where a signal ends it at once. The other threads only wait for processes;
+    they live until all is done, since bubblewrap ends with the thread that started it.
 
     Args:
         handed_in: what to grade.
@@ -55,7 +56,10 @@ def grade_all(
             running = {pool.submit(work, submission): submission for submission in handed_in}
             for done in as_completed(running):
                 submission = running.pop(done)
-                journal.add(submission.learner, submission.digest, *done.result())
+                rows, seconds = done.result()
+                if grading.with_project:
+                    rows.append(row_of(submission, grading))
+                journal.add(submission.learner, submission.digest, rows, seconds)
                 bar.update()
         except BaseException:  # a signal, or a full disk: let no thread go on
             pool.shutdown(wait=False, cancel_futures=True)

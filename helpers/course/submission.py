@@ -3,7 +3,9 @@
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from helpers.checks import plain
 from helpers.checks.exercise import Exercise
@@ -13,6 +15,7 @@ from helpers.course.handin import NOTEBOOK, HandIn
 _MOST_NOTEBOOK_BYTES = 20 * 2**20
 _MOST_SOURCE = 100_000
 _MOST_NOTEBOOKS = 100
+_MOST_ADAPTER_BYTES = 2**20  # the project asks for less; of a larger one, nothing but its size is known
 _ANSWER_IDS = {asked.answer_id for asked in EXERCISES.values()}
 
 
@@ -27,16 +30,19 @@ class Submission:
     nothing: str = ""  # why no notebook was read
     dates: dict[str, float] = field(default_factory=dict)  # notebook -> when it was last written, seconds since 1970
     late: bool = False  # says the export
+    adapter: tuple[str, Path] | None = None  # of the project, exercise 5.4
+    adapter_digest: str = ""
 
     @property
     def is_empty(self) -> bool:
         """No exercise is in it, and nothing that might hold one."""
-        return not (self.answers or self.strays or self.faults)
+        return not (self.answers or self.strays or self.faults or self.adapter)
 
     @property
     def digest(self) -> str:
         """Another one where anything of it differs."""
-        return hashlib.sha256(json.dumps(vars(self), sort_keys=True).encode()).hexdigest()
+        known = {**vars(self), "adapter": self.adapter and self.adapter[0]}  # a zip is unpacked elsewhere each time
+        return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 
 def submission(handed_in: HandIn) -> Submission:
@@ -49,10 +55,14 @@ def submission(handed_in: HandIn) -> Submission:
         except OSError:
             read.faults.append(f"{name}: cannot be read")
             continue
+        if name.lower().endswith(".safetensors"):
+            read.dates[name] = seconds
         if name.lower().endswith(".zip"):
             read.faults.append(f"{name}: a zip in the folder; unpack it")
         elif name.lower().endswith(NOTEBOOK):
             dated.append((-seconds, name, path))
+    if adapter := _adapter(handed_in.files):
+        read.adapter, read.adapter_digest = adapter, _digest(adapter[1])
     if not dated and not read.faults:
         read.nothing = "no .ipynb in the folder"
     if len(dated) > _MOST_NOTEBOOKS:
@@ -67,6 +77,24 @@ def submission(handed_in: HandIn) -> Submission:
             read.dates[name] = -before_1970
             _take(read, name, cells)
     return read
+
+
+def _adapter(files: Sequence[tuple[str, Path]]) -> tuple[str, Path] | None:
+    """The file to grade: of those called adapter_model, else of all files of tensors, the one written last.
+
+    A learning management system may have changed the name, and a learner may have handed in all that a training saved.
+    """
+    tensors = [(name, path) for name, path in files if name.lower().endswith(".safetensors") and path.exists()]
+    named = [(name, path) for name, path in tensors if "adapter_model" in name.rpartition("/")[2].lower()]
+    return max(named or tensors, key=lambda file: (file[1].lstat().st_mtime, file[0]), default=None)
+
+
+def _digest(file: Path) -> str:
+    """Of the content; of a file that will be refused, the reason."""
+    try:
+        return hashlib.sha256(plain.read_bytes(file, _MOST_ADAPTER_BYTES)).hexdigest()
+    except (OSError, plain.Refused) as error:
+        return str(error)
 
 
 def _take(submission: Submission, name: str, cells: list[tuple[str, str]]) -> None:

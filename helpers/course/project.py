@@ -1,0 +1,34 @@
+"""Exercise 5.4 in a grading: the row of the adapter that a learner handed in.
+
+No code of the learner runs: one file of tensors is read, of bounded size, and the grader writes with it.
+"""
+
+from dataclasses import replace
+
+from helpers.checks.registry import PROJECT_ID, PROJECT_POINTS
+from helpers.course.grading import Grading, dated, one_at_a_time
+from helpers.course.submission import Submission
+from helpers.course.table import Row
+
+
+def row_of(submission: Submission, grading: Grading) -> Row:
+    """What the adapter does on prompts that the seed of this grading draws; about half a minute.
+
+    Raises:
+        CourseError: the course's own model, ratings or reward adapter cannot be had.
+    """
+    row = Row(submission.learner, PROJECT_ID, 0, PROJECT_POINTS, "ok", "", isolation="not needed: no code runs")
+    if submission.adapter is None:
+        return replace(row, status="missing", reason="no adapter_model.safetensors in the folder")
+    from helpers.checks import project  # peft and transformers take seconds to import, and few need them
+
+    name, file = submission.adapter
+    with one_at_a_time:
+        verdict = project.verdict_on(file, grading.seed_of(PROJECT_ID))
+    row = dated(row, submission, name, grading.due)
+    figures = ", ".join(f"{what} {value:+.2f}" for what, value in verdict.figures.items())
+    if verdict.passed:
+        return replace(row, points=PROJECT_POINTS, reason=figures)
+    status = "refused" if verdict.hint_name == "unreadable" else "ok"
+    said = f"{verdict.reason} ({figures})" if figures else verdict.reason
+    return replace(row, status=status, reason=said, hint=verdict.hint_name)
