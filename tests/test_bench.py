@@ -1,7 +1,10 @@
 """What the benchmarks recorded is what README says, and no claim stands there that its interval does not carry."""
 
+import json
 import sys
 from pathlib import Path
+
+import pytest
 
 BENCH = Path(__file__).parent / "bench"
 sys.path.insert(0, str(BENCH))
@@ -12,6 +15,25 @@ import readme  # noqa: E402
 def test_tables_of_the_readme_are_the_recorded_figures():
     text = readme.README.read_text(encoding="utf-8")
     assert readme.with_tables(text) == text
+
+
+SETTINGS = ("8bit-top", "8bit-all", "bf16-top", "bf16-all")
+
+
+@pytest.fixture(scope="module")
+def settings() -> dict[str, dict]:
+    return json.loads((BENCH / "results.json").read_text())["settings"]
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_ratio_of_a_setting_is_the_median_over_at_least_five_pairs(settings, setting):
+    found, pairs = settings[setting], settings[setting]["pairs"]
+    assert len(pairs) >= 5
+    for kind, unit in (("time_ratio", "seconds"), ("memory_ratio", "peak_bytes")):
+        ratios = sorted(pair[f"own_{unit}"] / pair[f"trl_{unit}"] for pair in pairs)
+        assert found[kind] == pytest.approx(ratios[len(ratios) // 2], abs=1e-3)
+        assert ratios[-1] < 1  # in every pair, this trainer takes less
+        assert found[f"{kind}_range"] == pytest.approx([ratios[0], ratios[-1]], abs=1e-3)
 
 
 def test_recorded_runs_have_their_curves_and_the_sick_ones_are_there():

@@ -1,13 +1,19 @@
-"""README's tables of what the benchmarks recorded. `python tests/bench/readme.py` writes them anew."""
+"""README's tables and its curve of what the benchmarks recorded. `python tests/bench/readme.py` writes them anew."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
-from learn import recorded
+import matplotlib.pyplot as plt
+import numpy as np
+from learn import UPDATES, recorded
+from matplotlib.figure import Figure
 
 HERE = Path(__file__).parent
 README = HERE.parents[1] / "README.md"
+CURVE = README.parent / "notebooks" / "images" / "top_or_all.png"
+LABELS = {"top": "adapters on the top third", "all": "adapters on all layers"}
 SETTINGS = {
     "8bit-top": "8-bit, top third of the layers",
     "8bit-all": "8-bit, all layers",
@@ -36,6 +42,18 @@ def benchmark(results: dict) -> str:
     return "\n".join(rows) + f"\n\n{note}"
 
 
+def growth(results: dict) -> str:
+    """What four times the work costs; the micro-batch stays the same."""
+    longer, larger = (_cost(results["sizes"][name]) for name in ("response x4", "batch x4"))
+    setting = SETTINGS[results["setting"]]
+    return f"Responses four times as long took {longer}, a batch four times as large {larger} ({setting})."
+
+
+def _cost(size: dict) -> str:
+    seconds, memory = size["times_the_seconds"], size["times_the_memory"]
+    return f"{seconds:.1f} times the time and {memory:.1f} times the memory above the model"
+
+
 def learning(records: dict[str, dict]) -> str:
     """What each recorded run changed on held-out prompts; a change is printed only if its 95% interval excludes 0."""
     rows = ["| run | reward | lexicon | KL | distinct-2 | reference NLL | broken texts | s |", "|---" * 8 + "|"]
@@ -56,11 +74,39 @@ def learning(records: dict[str, dict]) -> str:
     return "\n".join(rows) + f"\n\n{note}"
 
 
+def curve(records: Mapping[str, dict]) -> Figure:
+    """Training reward over wall time, top third and all layers: a thin line a seed, a thick one their mean."""
+    figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
+    for layers, style, colour in (("top", "-", "#0072B2"), ("all", "--", "#D55E00")):
+        seeds = [smoothed(found) for name, found in records.items() if name in rivals(layers)]
+        for minutes, rewards in seeds:
+            axes.plot(minutes, rewards, style, color=colour, linewidth=0.7, alpha=0.6)
+        shared = np.linspace(max(m[0] for m, _ in seeds), min(m[-1] for m, _ in seeds), 100)
+        mean = np.mean([np.interp(shared, *seed) for seed in seeds], axis=0)
+        axes.plot(shared, mean, style, color=colour, linewidth=2.5, label=LABELS[layers])
+    axes.set_xlabel("minutes of training, two runs side by side on two cores")
+    axes.set_ylabel("reward of the batch, mean of 5 updates\n(standard deviations of human texts)")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return figure
+
+
+def rivals(layers: str) -> list[str]:
+    return [f"bf16-{layers}-seed{seed}" for seed in (1, 2, 3)]
+
+
+def smoothed(record: dict, width: int = 5) -> tuple[Sequence[float], Sequence[float]]:
+    """Minutes, and the mean reward of the last `width` updates; the first update stands for itself."""
+    rewards = [row["objective/scores"] for row in record["history"]]
+    means = [float(np.mean(rewards[max(0, end - width) : end])) for end in range(1, len(rewards) + 1)]
+    return [row["seconds"] / 60 for row in record["history"]], means
+
+
 def with_tables(text: str) -> str:
     """`text` with what stands between the marks of each table made anew."""
-    results = HERE / "results.json"
+    results, grown = (json.loads((HERE / f"{name}.json").read_text()) for name in ("results", "growth"))
     made = {
-        "benchmark": benchmark(json.loads(results.read_text())) if results.exists() else "Not measured yet.",
+        "benchmark": f"{benchmark(results)}\n\n{growth(grown)}",
         "learning": learning(recorded()),
     }
     for name, table in made.items():
@@ -81,4 +127,6 @@ def _change(record: dict, key: str) -> str:
 
 
 if __name__ == "__main__":
+    if all(name in recorded() for layers in UPDATES for name in rivals(layers)):
+        curve(recorded()).savefig(CURVE, dpi=110, metadata={"Software": None})
     README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")

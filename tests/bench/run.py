@@ -58,9 +58,15 @@ def machine() -> dict:
     names = ("torch", "transformers", "peft", "trl", "bitsandbytes")
     card = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     size = f"{psutil.cpu_count()} CPU cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {card}"
-    return {"machine": f"{platform.machine()}, {size}", "date": date.today().isoformat()} | {
-        n: version(n) for n in names
-    }
+    return {"machine": f"{processor()}, {size}", "date": date.today().isoformat()} | {n: version(n) for n in names}
+
+
+def processor() -> str:
+    """Its name where Linux says it, else the architecture."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def table(results: dict) -> str:
