@@ -70,6 +70,7 @@ def run(name: str, precision="bf16", layers="top", seed=0, value_flows=False, he
     seconds = [round(moment - started, 1) for moment in elapsed]
     after = responses_to(held_out, healthy.backbone, reward, tokenizer, length)
     figures = {"date": date.today().isoformat(), "machine": machine()["machine"], "seconds": round(seconds[-1])}
+    figures["threads"] = torch.get_num_threads()
     curve = [{**metrics, "seconds": passed} for metrics, passed in zip(history, seconds, strict=True)]
     return {**figures, **compared(before, after), "history": curve, "samples": samples(before, after)}
 

@@ -56,7 +56,10 @@ def _cost(size: dict) -> str:
 
 def learning(records: dict[str, dict]) -> str:
     """What each recorded run changed on held-out prompts; a change is printed only if its 95% interval excludes 0."""
-    rows = ["| run | reward | lexicon | KL | distinct-2 | reference NLL | broken texts | s |", "|---" * 8 + "|"]
+    rows = [
+        "| run | reward | lexicon | KL | distinct-2 | reference NLL | broken texts | s | threads |",
+        "|---" * 9 + "|",
+    ]
     for name, found in records.items():
         variety = found["distinct_2"]["after"] / found["distinct_2"]["before"]
         cells = [
@@ -67,10 +70,14 @@ def learning(records: dict[str, dict]) -> str:
             _change(found, "reference_nll"),
             f"{found['broken']['before']} → {found['broken']['after']}",
             str(found["seconds"]),
+            str(found["threads"]),
         ]
         rows.append("| " + " | ".join(cells) + " |")
-    found = next(iter(records.values()))
-    note = f"{found['held_out_prompts']} held-out prompts; 95% intervals; {found['machine']}; {found['date']}."
+    machines = " or ".join(sorted({found["machine"] for found in records.values()}))
+    days = sorted(found["date"] for found in records.values())
+    prompts = next(iter(records.values()))["held_out_prompts"]
+    note = f"{prompts} held-out prompts; 95% intervals; {machines}; {days[0]} to {days[-1]}."
+    note += " Runs of one thread ran two at a time."
     return "\n".join(rows) + f"\n\n{note}"
 
 
