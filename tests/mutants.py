@@ -28,6 +28,8 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = [
+    Mutant("8-bit scale forgotten while writing", "rollout", "* (largest / 127).to(x.dtype)", "* (largest / largest).to(x.dtype)", "are_bitsandbytes_own_afterwards"),
+    Mutant("8-bit layers left in bfloat16", "rollout", "            del layer.forward\n", "            pass\n", "are_bitsandbytes_own_afterwards"),
     Mutant("sign of the KL in the reward", "formulas", "-kl_coef * (policy", "kl_coef * (policy", "by_hand_with_the_score"),
     Mutant("score one token early", "formulas", "mask.sum(1, keepdim=True) - 1", "(mask.sum(1, keepdim=True) - 2).clamp_min(0)", "by_hand_with_the_score"),
     Mutant("k3 with the ratio upside down", "formulas", "log_r = reference_logprobs - policy_logprobs", "log_r = policy_logprobs - reference_logprobs", "averages_to_the_exact_kl"),
