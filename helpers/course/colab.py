@@ -12,10 +12,11 @@ from helpers.course import doctor
 from helpers.download import CourseError
 
 LEFT_ALONE = ("torch", "numpy", "jupyterlab", "ipykernel", "ipywidgets", "nbformat", "nbclient", "setuptools")
+NOT_NEEDED = ("jupyterlab",)  # Colab is where its lessons are read
 
 
 def prepare() -> None:
-    """Install, say what changed, and end with the doctor's lines.
+    """Install, fetch model and ratings, say what changed, and end with the doctor's lines.
 
     Raises:
         CourseError: pip could not install a package.
@@ -26,7 +27,8 @@ def prepare() -> None:
         print(f"Installing {', '.join(needed.values())}, without what they depend on.", flush=True)
         _install(list(needed.values()))
     replaced = [name for name, version in before.items() if version is not None and _is_loaded(name)]
-    for finding in doctor.findings():
+    _fetch()
+    for finding in doctor.findings(unneeded=NOT_NEEDED):
         print(finding, flush=True)
     if replaced:
         print(
@@ -64,6 +66,14 @@ def _install(requirements: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise CourseError(f"pip could not install {', '.join(requirements)}: {done.stderr.strip()[-500:]}")
+
+
+def _fetch() -> None:
+    """In a process of its own: this one may hold packages that were just replaced. What fails, the doctor names."""
+    command = [sys.executable, "-m", "helpers", "fetch"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout:  # a notebook shows what is printed here, not what a process writes by itself
+            print(line, end="", flush=True)
 
 
 def _is_loaded(name: str) -> bool:
