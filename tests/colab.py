@@ -55,7 +55,7 @@ BROUGHT = {  # what the course asks for and Colab has
     "psutil": "5.9.5",
     "matplotlib": "3.10.0",
     "tqdm": "4.67.3",
-    "safetensors": "0.7.0",
+    "safetensors": "0.8.0",  # transformers 5.15 asks for it
     "nbformat": "5.10.4",
     "nbclient": "0.10.4",
     "packaging": "26.0",
@@ -128,6 +128,7 @@ def run_cells(notebook: NotebookNode, python: Path, home: Path, may_restart: boo
     kept = {name: value for name, value in os.environ.items() if name not in TAKEN_OFF}
     pip_cache = subprocess.check_output([str(python), "-m", "pip", "cache", "dir"], text=True).strip()
     machine = {"HOME": str(home), "PATH": f"{python.parent}:{kept['PATH']}", "PIP_CACHE_DIR": pip_cache}
+    machine["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a debugger would print a warning of four lines
     with client.setup_kernel(env=kept | machine):
         for number, cell in enumerate(notebook.cells):
             print(f"\r  cell {number + 1} of {len(notebook.cells)}", end="", flush=True)

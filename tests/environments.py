@@ -141,7 +141,7 @@ def table(rows: list[dict[str, str]]) -> str:
 
 
 def _pip(folder: Path, *arguments: str) -> None:
-    command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-compile"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True)
     if done.returncode:
         reasons = [line for line in (done.stdout + done.stderr).splitlines() if line and "WARNING" not in line][-12:]
