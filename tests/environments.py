@@ -72,17 +72,16 @@ def made(name: str, python: str, requirements: list[str], apart: tuple[str, ...]
     folder = ROOT / f".venv-{name}"
     text = "\n".join([*sorted(requirements), f"# made with {python}; then without dependencies: {' '.join(apart)}", ""])
     finished = folder / FINISHED
-    if finished.exists() and finished.read_text() == text:
-        return folder / "bin" / "python"
-    print(f"Making {folder.name} with {python}: minutes, for torch may be several GB.", flush=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    subprocess.run([python, "-m", "venv", str(folder)], check=True)
-    wanted = folder / "wanted.txt"
-    wanted.write_text(text)
-    _pip(folder, "--requirement", str(wanted))
+    if not finished.exists() or finished.read_text() != text:
+        print(f"Making {folder.name} with {python}: minutes, for torch may be several GB.", flush=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([python, "-m", "venv", str(folder)], check=True)
+        wanted = folder / "wanted.txt"
+        wanted.write_text(text)
+        _pip(folder, "--requirement", str(wanted))
+        wanted.rename(finished)
     if apart:
-        _pip(folder, "--no-deps", *apart)
-    wanted.rename(finished)
+        _pip(folder, "--no-deps", *apart)  # each time, for what the course declares may have changed
     return folder / "bin" / "python"
 
 

@@ -62,9 +62,10 @@ def test_oldest_environment_has_the_lower_bounds_and_the_others_have_the_pins(mo
 def test_environment_is_made_once_and_anew_if_something_else_is_asked_for(asked):
     environments.made("x", "python3", ["a==1"])
     environments.made("x", "python3", ["a==1"])
-    assert len(asked) == 2 and asked[1] == ("--no-deps", *COURSE)
+    assert [arguments[0] for arguments in asked] == ["--requirement", "--no-deps", "--no-deps"]
+    assert asked[1] == asked[2] == ("--no-deps", *COURSE)
     environments.made("x", "python3", ["a==2"])
-    assert len(asked) == 4
+    assert asked[3][0] == "--requirement"
 
 
 def test_environment_that_was_interrupted_is_made_anew(asked, monkeypatch):

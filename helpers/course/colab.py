@@ -5,6 +5,7 @@ requirements would replace some that are already loaded; `--no-deps` of just wha
 """
 
 import importlib.metadata
+import os
 import subprocess
 import sys
 
@@ -71,7 +72,8 @@ def _install(requirements: list[str]) -> None:
 def _fetch() -> None:
     """In a process of its own: this one may hold packages that were just replaced. What fails, the doctor names."""
     command = [sys.executable, "-m", "helpers", "fetch"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    quiet = {**os.environ, "TQDM_DISABLE": "1"}  # a bar is drawn anew in each line
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=quiet, text=True) as process:
         for line in process.stdout:  # a notebook shows what is printed here, not what a process writes by itself
             print(line, end="", flush=True)
 
