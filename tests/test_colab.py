@@ -96,6 +96,13 @@ def test_only_what_is_missing_or_too_old_is_installed_and_torch_and_jupyter_are_
     assert [[name.rstrip("0123456789.<>=") for name in names] for names in asked] == [["peft", "trl"]]
 
 
+@pytest.mark.parametrize(("found", "asked"), [("0.10.0", 1), ("0.16.0", 0), (None, 0)])
+def test_torchao_that_peft_refuses_is_replaced_where_it_is(machine, found, asked):
+    machine.found.update(peft="0.20.0", trl="1.12.0", torchao=found)
+    colab.prepare()
+    assert len(machine.asked) == asked and all(command[-1] == "torchao>=0.16" for command in machine.asked)
+
+
 def test_nothing_is_installed_where_all_is_there(machine):
     machine.found.update(peft="0.20.0", trl="1.12.0")
     colab.prepare()

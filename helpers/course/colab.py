@@ -13,6 +13,7 @@ from helpers.course import doctor
 from helpers.download import CourseError
 
 LEFT_ALONE = ("torch", "numpy", "jupyterlab", "ipykernel", "ipywidgets", "nbformat", "nbclient", "setuptools")
+REFUSED_IF_OLDER = ("torchao>=0.16",)  # the course has no use for it, but where an old one is, peft refuses to work
 NOT_NEEDED = ("jupyterlab",)  # Colab is where its lessons are read
 
 
@@ -42,6 +43,8 @@ def prepare() -> None:
 def missing_or_old() -> dict[str, str]:
     """The requirement of each package that is missing, or older than the oldest version that ran, by its name.
 
+    Of those that the course does not need itself, only what is there and would be refused.
+
     One that is newer than all that ran is left: what pip would put in its place may not suit the rest of Colab.
     """
     from packaging.requirements import Requirement
@@ -51,6 +54,10 @@ def missing_or_old() -> dict[str, str]:
         requirement = Requirement(line)
         found = doctor.found_version(requirement.name)
         if requirement.name not in LEFT_ALONE and (found is None or _is_older(found, requirement.specifier)):
+            needed[requirement.name] = str(requirement)
+    for requirement in map(Requirement, REFUSED_IF_OLDER):
+        found = doctor.found_version(requirement.name)
+        if found is not None and _is_older(found, requirement.specifier):
             needed[requirement.name] = str(requirement)
     return needed
 
