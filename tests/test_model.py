@@ -70,6 +70,19 @@ def test_real_tokenizer_pads_on_the_left_with_a_token_that_is_not_the_end(real_m
     assert (tokenizer.padding_side, tokenizer.pad_token_id, tokenizer.eos_token_id) == ("left", 0, 2)
 
 
+@pytest.mark.real
+def test_real_model_that_is_converted_now_is_the_one_that_was_converted_before(real_model, tmp_path, monkeypatch):
+    due, ids = load_file(f"{model.model_folder('bf16')}/model.safetensors"), model.load_tokenizer()
+    model._write_bf16(tmp_path)
+    found = load_file(tmp_path / "model.safetensors")
+    assert found.keys() == due.keys() and all(torch.equal(found[name], due[name]) for name in due)
+    monkeypatch.setattr(model, "model_folder", lambda precision: str(tmp_path))
+    tokenizer = model.load_tokenizer()
+    assert tokenizer("It's 3 films — naïve").input_ids == ids("It's 3 films — naïve").input_ids
+    names = ("bos_token", "eos_token", "unk_token", "pad_token")
+    assert [getattr(tokenizer, name) for name in names] == ["<|im_start|>", "<|im_end|>", *["<|endoftext|>"] * 2]
+
+
 @pytest.mark.parametrize("precision", model.PRECISIONS)
 def test_named_folder_loads_in_the_precision_asked_for(precision, tiny_course):
     assert dtypes(model.load_model(precision, "cpu")) == expected(precision)

@@ -70,12 +70,25 @@ def test_each_package_that_helpers_import_is_declared():
 def test_make_alone_lists_each_target():
     code, text = printed("make", PATH="/usr/bin:/bin")
     targets = re.findall(r"^\.PHONY: (.+)$", MAKEFILE, flags=re.MULTILINE)[0].split()
-    assert (code, re.findall(r"^make (\w+) ", text, flags=re.MULTILINE)) == (0, targets)
+    assert (code, re.findall(r"^make ([\w-]+) ", text, flags=re.MULTILINE)) == (0, targets)
+    assert all(len(line) <= 120 for line in text.splitlines())
 
 
-def test_makefile_has_at_most_twelve_targets_of_at_most_three_lines():
-    recipes = re.findall(r"^\w+:.*\n((?:\t.*\n)+)", MAKEFILE, flags=re.MULTILINE)
-    assert len(recipes) <= 12 and all(recipe.count("\n") <= 2 for recipe in recipes)
+def test_each_target_of_a_rule_is_one_that_make_lists():
+    rules = re.findall(r"^([\w -]+):$", MAKEFILE, flags=re.MULTILINE)
+    listed = re.findall(r"^\.PHONY: (.+)$", MAKEFILE, flags=re.MULTILINE)[0].split()
+    assert " ".join(rules).split() == listed
+
+
+def test_each_target_that_make_hands_on_is_known_to_the_set_up():
+    handed_on = re.findall(r"^([\w -]+):\n\t@sh \.setup\.sh \$@", MAKEFILE, flags=re.MULTILINE)
+    known = re.findall(r"^    ([\w-]+)\)", (ROOT / ".setup.sh").read_text(), flags=re.MULTILINE)
+    assert handed_on and set(" ".join(handed_on).split()) <= set(known)
+
+
+def test_makefile_has_at_most_twelve_rules_of_at_most_three_lines():
+    recipes = re.findall(r"^[\w -]+:.*\n((?:\t.*\n)+)", MAKEFILE, flags=re.MULTILINE)
+    assert 0 < len(recipes) <= 12 and all(recipe.count("\n") <= 2 for recipe in recipes)
 
 
 def test_layers_of_the_package_hold():

@@ -5,6 +5,7 @@ requirements would replace some that are already loaded; `--no-deps` of just wha
 """
 
 import importlib.metadata
+import os
 import subprocess
 import sys
 
@@ -12,10 +13,12 @@ from helpers.course import doctor
 from helpers.download import CourseError
 
 LEFT_ALONE = ("torch", "numpy", "jupyterlab", "ipykernel", "ipywidgets", "nbformat", "nbclient", "setuptools")
+REFUSED_IF_OLDER = ("torchao>=0.16",)  # the course has no use for it, but where an old one is, peft refuses to work
+NOT_NEEDED = ("jupyterlab",)  # Colab is where its lessons are read
 
 
 def prepare() -> None:
-    """Install, say what changed, and end with the doctor's lines.
+    """Install, fetch model and ratings, say what changed, and end with the doctor's lines.
 
     Raises:
         CourseError: pip could not install a package.
@@ -26,7 +29,8 @@ def prepare() -> None:
         print(f"Installing {', '.join(needed.values())}, without what they depend on.", flush=True)
         _install(list(needed.values()))
     replaced = [name for name, version in before.items() if version is not None and _is_loaded(name)]
-    for finding in doctor.findings():
+    _fetch()
+    for finding in doctor.findings(unneeded=NOT_NEEDED):
         print(finding, flush=True)
     if replaced:
         print(
@@ -39,6 +43,8 @@ def prepare() -> None:
 def missing_or_old() -> dict[str, str]:
     """The requirement of each package that is missing, or older than the oldest version that ran, by its name.
 
+    Of those that the course does not need itself, only what is there and would be refused.
+
     One that is newer than all that ran is left: what pip would put in its place may not suit the rest of Colab.
     """
     from packaging.requirements import Requirement
@@ -48,6 +54,10 @@ def missing_or_old() -> dict[str, str]:
         requirement = Requirement(line)
         found = doctor.found_version(requirement.name)
         if requirement.name not in LEFT_ALONE and (found is None or _is_older(found, requirement.specifier)):
+            needed[requirement.name] = str(requirement)
+    for requirement in map(Requirement, REFUSED_IF_OLDER):
+        found = doctor.found_version(requirement.name)
+        if found is not None and _is_older(found, requirement.specifier):
             needed[requirement.name] = str(requirement)
     return needed
 
@@ -64,6 +74,15 @@ def _install(requirements: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise CourseError(f"pip could not install {', '.join(requirements)}: {done.stderr.strip()[-500:]}")
+
+
+def _fetch() -> None:
+    """In a process of its own: this one may hold packages that were just replaced. What fails, the doctor names."""
+    command = [sys.executable, "-m", "helpers", "fetch"]
+    quiet = {**os.environ, "TQDM_DISABLE": "1"}  # a bar is drawn anew in each line
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=quiet, text=True) as process:
+        for line in process.stdout:  # a notebook shows what is printed here, not what a process writes by itself
+            print(line, end="", flush=True)
 
 
 def _is_loaded(name: str) -> bool:

@@ -47,10 +47,14 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def findings() -> Iterator[Finding]:
-    """Look at everything, cheap things first, one at a time, so that the reader sees it going on."""
+def findings(unneeded: tuple[str, ...] = ()) -> Iterator[Finding]:
+    """Look at everything, cheap things first, one at a time, so that the reader sees it going on.
+
+    Args:
+        unneeded: packages that this place does without.
+    """
     yield python_finding(sys.version_info[:3])
-    yield from package_findings()
+    yield from package_findings(unneeded)
     for look in (device_finding, model_finding, ratings_finding, memory_finding, disk_finding):
         try:
             yield look()
@@ -69,11 +73,13 @@ def python_finding(version: tuple[int, ...]) -> Finding:
     return Finding(ok, text, f"Install a Python from {oldest} to {newest} and make a new environment with it.")
 
 
-def package_findings() -> Iterator[Finding]:
+def package_findings(unneeded: tuple[str, ...] = ()) -> Iterator[Finding]:
     """Look at each package of requirements.txt; where the course came without it (Colab), at those it declares."""
     ranges = declared_ranges()
     wanted_versions = pins(REQUIREMENTS.read_text()) if REQUIREMENTS.exists() else ranges
     for name, wanted in wanted_versions.items():
+        if name in unneeded:
+            continue
         yield package_finding(name, found_version(name), wanted, ranges.get(name.lower()))
 
 

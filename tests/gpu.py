@@ -1,0 +1,125 @@
+"""The paths that only a GPU takes: 8-bit layers, fp16 and bf16, the trainer, and one lesson: python tests/gpu.py
+
+Compares with float32 on the same device. Ends with 0 if all is well, 1 if something is not, and 2 where there is no
+GPU, for then nothing was checked.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+
+import environments
+import torch
+
+from helpers.course import lessons
+from helpers.course.train import new_policy
+from helpers.feedback import prompt_collator, prompt_ids, sentences
+from helpers.memory import peak_bytes
+from helpers.model import load_model, load_tokenizer, start_lesson
+from helpers.ppo import PPOConfig, PPOTrainer
+from helpers.reward import AdapterReward
+
+LESSON = "4_one_backbone_four_roles.ipynb"  # the shortest that has 8-bit layers and the trainer
+DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "8bit": torch.int8}
+ALLOWED_KL = {"fp16": 0.001, "bf16": 0.02, "8bit": 0.1}  # nats a token from float32
+ALLOWED_RATIO = 0.02  # of the first step from 1: kernels may sum in another order in training than in judging
+
+
+def check_precision(precision: str, device: str) -> str:
+    """Load the model, and compare its next-token distributions with those of float32; says by how much they differ."""
+    tokens = load_tokenizer()([s.text for s in sentences()[:8]], return_tensors="pt", padding=True).to(device)
+    kept = tokens["attention_mask"].bool()
+    found, due = (_logprobs(name, tokens, device)[kept] for name in (precision, "fp32"))
+    kl = (due.exp() * (due - found)).sum(-1).mean().item()
+    assert found.isfinite().all(), f"{precision}: not all log-probabilities are finite"
+    assert kl <= ALLOWED_KL[precision], (
+        f"{precision} is {kl:.4f} nats a token from fp32, allowed: {ALLOWED_KL[precision]}"
+    )
+    return f"{kl:.5f} nats a token from fp32"
+
+
+def check_training(precision: str, device: str) -> str:
+    """Two updates of PPO: they start at ratio 1 and KL 0, stay finite, move the adapter, and move nothing frozen."""
+    start_lesson(0)
+    policy, tokenizer = new_policy(precision).to(device), load_tokenizer()
+    config = PPOConfig(
+        batch_size=8, per_device_train_batch_size=4, response_length=12, num_ppo_epochs=1, learning_rate=1e-3,
+        temperature=1.0, seed=0,
+    )  # fmt: skip
+    trainer = PPOTrainer(
+        config, policy, ref_model=None, tokenizer=tokenizer, dataset=prompt_ids("train", tokenizer, 16),
+        data_collator=prompt_collator(tokenizer), reward=AdapterReward(policy),
+    )  # fmt: skip
+    frozen = {name: p.detach().clone() for name, p in policy.named_parameters() if not p.requires_grad}
+    trained = [p.detach().clone() for p in trainer.trained]
+    trainer.train(2)
+    first, second = trainer.history
+    assert policy.device.type == torch.device(device).type, f"the policy is on {policy.device}"
+    assert all(torch.equal(p, frozen[name]) for name, p in policy.named_parameters() if name in frozen), "frozen moved"
+    assert all(p.dtype == torch.float32 and p.isfinite().all() for p in trainer.trained), "trained: not finite float32"
+    assert any(not torch.equal(p, old) for p, old in zip(trainer.trained, trained, strict=True)), "nothing was trained"
+    away = max(abs(first[name] - 1) for name in ("val/ratio_min", "val/ratio_max"))
+    assert away <= ALLOWED_RATIO, f"the first ratio is {away:.4f} from 1"
+    assert abs(first["objective/kl"]) <= ALLOWED_RATIO * 12, f"KL of the first update: {first['objective/kl']:.4f} nats"
+    return f"first ratio within {away:.5f} of 1, then KL {second['objective/kl_k3']:.4f} nats"
+
+
+def check_lesson() -> str:
+    """Execute one lesson; its cells hold what they claim by assertions."""
+    _, figures = lessons.executed(environments.ROOT / "notebooks" / LESSON, 1200)
+    print("\r", end="")
+    return f"{LESSON}, {figures.seconds:.0f} s"
+
+
+def checks(device: str) -> Iterator[tuple]:
+    """Each check: a function and its arguments."""
+    yield from ((check_precision, precision, device) for precision in DTYPES)
+    yield from ((check_training, precision, device) for precision in DTYPES)
+    yield (check_lesson,)
+
+
+def run(device: str) -> int:
+    """Run all checks, each whatever the others did; how many failed."""
+    failed = 0
+    for check, *arguments in checks(device):
+        name = " ".join([check.__name__.removeprefix("check_"), *arguments[:1]])
+        torch.cuda.reset_peak_memory_stats()
+        started = time.perf_counter()
+        try:
+            told = check(*arguments)
+        except Exception as error:  # a kernel that is missing or an assertion: the next check may still tell more
+            failed += 1
+            told = f"FAILED: {type(error).__name__}: {error}"
+        peak = f"{peak_bytes() / 2**20:,.0f} MiB"
+        print(f"{name:20} {time.perf_counter() - started:5.1f} s  {peak:>10}  {told}", flush=True)
+    return failed
+
+
+def main() -> int:
+    if not torch.cuda.is_available():
+        build = f"is built for CUDA {torch.version.cuda}" if torch.version.cuda else "is a build without CUDA"
+        print(
+            f"No NVIDIA GPU that torch can use (torch {torch.__version__} {build}). Nothing was checked.",
+            file=sys.stderr,
+        )
+        return 2
+    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, CUDA {torch.version.cuda}")
+    failed = run("cuda")
+    print(f"{failed} checks FAILED" if failed else "All checks passed.")
+    return int(failed > 0)
+
+
+def _logprobs(precision: str, tokens, device: str) -> torch.Tensor:
+    """(batch, length, vocabulary) log-probabilities of the next token, in float32."""
+    model = load_model(precision, device)
+    if precision in DTYPES:
+        weight = model.get_decoder().layers[0].mlp.up_proj.weight
+        assert (weight.dtype, weight.device.type) == (DTYPES[precision], torch.device(device).type), (
+            f"{precision}: a weight is {weight.dtype} on {weight.device}"
+        )
+    with torch.no_grad():
+        return model(**tokens).logits.float().log_softmax(-1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
