@@ -146,6 +146,7 @@ set_up
 case $task in
     lab) $python -m helpers fetch && lab "$@" ;;
     test) $python -m helpers fetch && run_tests ;;
+    test-lab) $python tests/lab.py "$@" ;;
     quick) OMP_NUM_THREADS=1 $python -m pytest --timeout=60 -n 2 --dist loadfile -m "not real" tests ;;
     lint) lint ;;
     mutants) $python tests/mutants.py "$@" ;;
