@@ -189,7 +189,9 @@ def _largest_difference(got: Tensor, due: Tensor) -> tuple[int, int]:
     if got.shape != due.shape:
         return 0, 0
     size = due.double().abs().amax(dim=-1, keepdim=True)
-    place = int(((got.double() - due.double()).abs() / size).nan_to_num(posinf=math.inf, nan=math.inf).argmax())
+    off = (got.double() - due.double()).abs()
+    share = torch.where(off == 0, 0, off / size)  # 0 / 0 is no difference
+    place = int(share.nan_to_num(posinf=math.inf, nan=math.inf).argmax())
     return place // due.shape[-1], place
 
 
