@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_number, call_for_texts
+from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_number, call_for_texts, texts_outputs
 
 PROMPTS_NEEDED_OUTPUTS = NUMBER_OUTPUTS
 BEST_CHECKPOINT_OUTPUTS = NUMBER_OUTPUTS
@@ -35,11 +35,7 @@ DRAWN = {
     "fallen": (-0.50, 0.12, -0.20, 0.07, 12.0, 0.91, 0.40, 3.5, 6.4),
 }
 RUNS = len(DRAWN)
-CLAIM_OF_OUTPUTS = {
-    **{f"run_{number}": str for number in range(1, RUNS + 1)},
-    **{f"kind_{number}": str for number in range(1, RUNS + 1)},
-    "inputs_changed": bool,
-}
+CLAIM_OF_OUTPUTS = texts_outputs(RUNS)
 _PILOT = 40
 _SAVED, _EVERY = 12, 10
 

@@ -113,7 +113,7 @@ def text_verdict(outputs: dict, due: str, causes: Mapping[str, str], hints: Mapp
     got, hints = outputs["output"], {**COMMON_HINTS, **hints}
     if outputs["kind"] != "str":
         text = hints["not_a_name"].format(kind=_none_named(outputs["kind"]))
-        return Verdict(False, outputs["kind"], repr(due), text, "not_a_name")
+        return Verdict(False, outputs["kind"], "a name", text, "not_a_name")
     if outputs["inputs_changed"]:
         return Verdict(
             False, "an input with other values", "inputs as they came", hints["inputs_changed"], "inputs_changed"
