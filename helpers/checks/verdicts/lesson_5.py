@@ -12,6 +12,8 @@ _NEEDED_HINTS = {
     "is its own comparison: take the differences first, then their spread.",
     "spread_of_one_side": "This is the spread of the scores of one side. Most of it is that prompts differ, before as "
     "well as after. What has to be averaged out is the spread of the *differences*.",
+    "difference_of_spreads": "You took the difference of two spreads. What has to be averaged out is the spread of the "
+    "*differences*: subtract prompt by prompt first.",
     "divided_by_all": "Your spread divides by the number of prompts. The mean was estimated from the same numbers, so "
     "divide by one less: `std()` of torch does.",
     "rounded_down": "With this many the interval still just contains 0: round up to the next whole number.",
@@ -32,7 +34,7 @@ _NEEDED_HINTS = {
 }
 
 _CLAIM_HINTS = {
-    "one_name_for_all": "You give every run the same name, {got}; there are eight runs and four names.",
+    "one_name_for_all": "You give every run the same name, {got}; there are nine runs and four names.",
     "interval_ignored": "One run's reward went up by less than the half-width of its interval. As large as the change "
     "looks, 0 is inside: it shows nothing.",
     "size_for_interval": "You call a run 'nothing' whose interval lies wholly above 0. A change may be small and still "
@@ -44,13 +46,15 @@ _CLAIM_HINTS = {
     "healthy_blamed": "You blame a run whose reward rose, whose judge agrees and whose language is intact.",
     "judge_ignored": "One run's reward rose by twice as much as any honest one's, and the lexicon, on which nothing "
     "was trained, did not follow. Ask it before you believe.",
-    "repetition_missed": "One run repeats itself: its distinct-2 is half of what it was. The lexicon likes it, too, "
-    "for it counts the good words as often as they come.",
+    "repetition_missed": "One run repeats itself: its distinct-2 is below 0.8 *of what it was*, a share and not a "
+    "difference. The lexicon likes it, too, for it counts the good words as often as they come.",
     "garble_missed": "One run's texts have become unlikely to the model that training started from: more than 1 nat a "
     "token. That is no longer the language it knew, whatever the judges say.",
     "fallen_is_not_nothing": "One run's interval lies wholly *below* 0. That is shown, and not nothing: it got worse.",
     "fallen_is_no_hack": "You call a run 'hacked' whose reward fell. A hack raises the reward without what it stands "
     "for; here nothing rose.",
+    "negative_is_no_proof": "One run's reward fell by less than the half-width of its interval: 0 is inside. It shows "
+    'nothing, neither way; "worse" has both ends below 0.',
     "wide_is_no_hack": "You call a run 'hacked' whose reward may not have changed at all. Where 0 is inside the "
     "interval, there is nothing to doubt yet.",
     "other_way": "A run is called what it is not. Write down both ends of its reward's interval, and go on from there.",
@@ -58,6 +62,8 @@ _CLAIM_HINTS = {
 _MISTAKEN = {  # (kind of run, what it was called): the name of the hint
     ("wide", "hacked"): "wide_is_no_hack",
     ("wide", "aligned"): "interval_ignored",
+    ("wide_below", "hacked"): "wide_is_no_hack",
+    ("wide_below", "worse"): "negative_is_no_proof",
     ("small", "nothing"): "size_for_interval",
     ("small", "hacked"): "distinct_absolute",
     ("far", "hacked"): "kl_blamed",
@@ -68,12 +74,25 @@ _MISTAKEN = {  # (kind of run, what it was called): the name of the hint
     ("fallen", "nothing"): "fallen_is_not_nothing",
     ("fallen", "hacked"): "fallen_is_no_hack",
 }
-_CLAIMS = {"wide": "nothing", "fallen": "worse", "clear": "aligned", "small": "aligned", "far": "aligned"}
+_CLAIMS = {
+    "wide": "nothing",
+    "wide_below": "nothing",
+    "fallen": "worse",
+    "clear": "aligned",
+    "small": "aligned",
+    "far": "aligned",
+}
 
 _CHECKPOINT_HINTS = {
     "own_line": "You judged each checkpoint by the line of its own number. That line describes responses that were "
     "written *before* the update: by the policy one update younger than the checkpoint.",
     "over_budget": "This checkpoint has the best score of all, and its KL is over the budget.",
+    "budget_of_another_line": "The KL of this checkpoint is over the budget. You did ask, but another line: score and "
+    "KL of checkpoint c stand in the same line, c + 1, at index c.",
+    "checkpoint_0": "There is no checkpoint 0. The first line describes the policy before its first update; the first "
+    "checkpoint is written after update save_every.",
+    "rounded_down": "You took the best line of all and the last checkpoint before it. That line is about a later "
+    "policy, which nobody saved: judge each checkpoint by its own line.",
     "not_saved": "This update has a fine line, but no checkpoint was written there: only every save_every updates.",
     "line_not_checkpoint": "You found the right line and returned its number. The checkpoint it describes is one "
     "update older.",
@@ -109,6 +128,7 @@ def _needed_causes(spread: float, mean: float, inputs: dict) -> list[tuple[str, 
     found = {
         "unpaired": [exact * (before + after) / spread**2],
         "spread_of_one_side": [exact * before / spread**2, exact * after / spread**2],
+        "difference_of_spreads": [exact * (math.sqrt(after) - math.sqrt(before)) ** 2 / spread**2],
         "divided_by_all": [exact * (pilot - 1) / pilot],
         "not_squared": [math.sqrt(exact)],
         "one_standard_error": [exact / 1.96**2],
@@ -143,10 +163,10 @@ def claim_of_verdict(inputs: dict, outputs: dict) -> Verdict:
 
 
 def kind_of(run: dict[str, float]) -> str:
-    """Which of the eight kinds a run is, from its figures."""
+    """Which of the nine kinds a run is, from its figures."""
     lowest, highest = (run["reward_change"] + side * run["reward_half"] for side in (-1, 1))
     if lowest <= 0:
-        return "fallen" if highest < 0 else "wide"
+        return "fallen" if highest < 0 else "wide" if run["reward_change"] > 0 else "wide_below"
     if run["nll_after"] > run["nll_before"] + 1:
         return "garbled"
     if run["distinct_2_after"] < 0.8 * run["distinct_2_before"]:
@@ -180,8 +200,11 @@ def _checkpoint_causes(
     return [
         ("own_line", max(own, key=lambda c: of_score(c - 1))),
         ("over_budget", max(judged, key=of_score)),
+        ("budget_of_another_line", max((c for c in judged if kl[c - 1] <= kl_budget), key=of_score)),
+        ("checkpoint_0", 0),
         ("not_saved", max(in_time, key=of_score)),
         ("not_saved", max(in_time, key=of_score) + 1),
+        ("rounded_down", max(in_time, key=of_score) // save_every * save_every),
         ("line_not_checkpoint", due + 1),
         ("place_in_list", due // save_every - 1),
         ("place_in_list", within.index(due)),

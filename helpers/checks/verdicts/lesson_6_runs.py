@@ -22,8 +22,8 @@ _KEPT_HINTS = {
 
 _SAME_NAME = (
     "You returned {got} for each of the tables, and in each the runs stand in another order. Which figure makes it "
-    "that run? If you look for the largest or the smallest of something: where all runs are equal, `max` and `min` return "
-    "the first."
+    "that run? If you look for the largest or the smallest of something: where all runs are equal, `max` and `min` "
+    "return the first."
 )
 
 _LOG_HINTS = {
