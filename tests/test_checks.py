@@ -137,6 +137,16 @@ def test_check_names_the_element_that_differs_most_by_its_row_and_column():
         check("2.1", one_element_off)
 
 
+def test_check_does_not_name_an_element_that_is_right_where_a_whole_row_is_0():
+    def one_element_off(rewards, scored):
+        advantages = answer_in(BANK / "6.2" / "right_row_by_row.py")(rewards, scored)
+        advantages[0, 5] += 1
+        return advantages
+
+    with pytest.raises(WrongAnswer, match=r"differs most at \[0, 5\] "):
+        check("6.2", one_element_off)
+
+
 def test_check_offers_the_first_hint_at_the_third_failure_and_the_second_at_the_sixth():
     answer, said = answer_in(BANK / "2.1" / "wrong_sign.py"), []
     check_module._failures.clear()

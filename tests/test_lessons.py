@@ -72,7 +72,7 @@ def test_solutions_hold_each_exercise_once_with_its_check_right_below_and_its_ti
     for cells in (notebook.read(path).cells for path in SOLUTIONS):
         for place, cell in enumerate(cells):
             for asked in [asked for asked in EXERCISES.values() if asked.answer_id == notebook.grade_id(cell)]:
-                above = "\n".join(other.source for other in cells[place - 2 : place])
+                above = "\n".join(other.source for other in cells[max(place - 3, 0) : place])
                 assert asked.heading in above and asked.title in above
                 assert cells[place + 1].source == f'check("{asked.id}", {asked.function})'
                 assert cells[place + 2].source == asked.folded_hints

@@ -9,7 +9,7 @@ EXERCISES = (
         "lambda_returns",
         points=2,
         difficulty=2,
-        minutes=10,
+        minutes=15,
         agrees_with="the double sum, written out",
         hints=(
             "At the last token nothing comes after: R is its reward alone. Begin there and go back, and keep two rows "
@@ -47,7 +47,8 @@ EXERCISES = (
             "Lay the probabilities of a row end to end: they fill the stretch from 0 to 1. In whose part does the "
             "random number fall?",
             "`probabilities.cumsum(1)` holds where each token's part ends. The token is the number of ends that are at "
-            "or below the random number: compare with `uniforms[:, None]`, and sum over dimension 1.",
+            "or below the random number: compare with `uniforms[:, None]`, and sum over dimension 1. Leave out the "
+            "last end, `[:, :-1]`: it is 1, but rounded it may be less, and would count one token too many.",
         ),
     ),
     Exercise(

@@ -40,7 +40,7 @@ EXERCISES = (
         "best_checkpoint",
         points=2,
         difficulty=2,
-        minutes=10,
+        minutes=15,
         agrees_with="a walk over the checkpoints, each with the line that was measured on it",
         hints=(
             "Which responses does line 6 of the log describe? They were written when five updates had been made: by "

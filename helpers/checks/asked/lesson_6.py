@@ -24,7 +24,7 @@ EXERCISES = (
         "group_advantages",
         points=2,
         difficulty=2,
-        minutes=10,
+        minutes=20,
         agrees_with="Python's own statistics of each group",
         hints=(
             "Count the scored responses of each group, put 0 in place of the others with `torch.where`, and divide "
@@ -40,7 +40,7 @@ EXERCISES = (
         "grpo_run",
         points=2,
         difficulty=2,
-        minutes=10,
+        minutes=15,
         agrees_with="what each method must keep",
         hints=(
             "Go line by line: which method writes no responses? Which one guesses the reward to come? Which run "
@@ -54,7 +54,7 @@ EXERCISES = (
         "outdated_reference",
         points=2,
         difficulty=2,
-        minutes=10,
+        minutes=15,
         agrees_with="what an old reference does to the first step",
         hints=(
             "Look at the first entry of each metric. With the right reference both rewards are 0 there. After SFT on "

@@ -8,15 +8,11 @@ import torch
 from torch import Tensor
 
 from helpers.checks.calls.lesson_3_models import model_weights, policy_model
-from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_number, call_for_texts
+from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_number, call_for_texts, texts_outputs
 
 NATS_OF_DROPOUT_OUTPUTS = NUMBER_OUTPUTS
 RUNS = 6
-BROKEN_BY_OUTPUTS = {
-    **{f"run_{number}": str for number in range(1, RUNS + 1)},
-    **{f"kind_{number}": str for number in range(1, RUNS + 1)},
-    "inputs_changed": bool,
-}
+BROKEN_BY_OUTPUTS = texts_outputs(RUNS)
 FIELDS = ("first_kl", "first_ratio_min", "first_ratio_max", "last_kl", "trained", "in_adapter", "off_moved")
 WAYS = ("nothing", "bias", "modules_to_save", "starting adapter", "merged", "dropout")
 

@@ -1,9 +1,11 @@
 """Inputs and calls of lesson 4: one backbone, four roles."""
 
+import weakref
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
 
 from helpers.checks.calls.lesson_4_runs import (
     BYTES_PER_ADAPTED_LAYER_OUTPUTS,
@@ -29,6 +31,7 @@ ACCUMULATED_GRADIENT_OUTPUTS = {
     "gradient": Tensor,  # what the answer left in weight.grad
     "kind": str,  # of it
     "most_rows": int,  # of sequences whose losses were asked for at once
+    "most_kept": int,  # of sequences for whose backward something was kept at once
     "weight_changed": bool,
 }
 SAMPLED_TOKENS_OUTPUTS = {**TENSOR_OUTPUTS, "varies": bool}  # another result when called again
@@ -51,11 +54,11 @@ def lambda_returns_inputs(seed: int) -> dict:
 
 
 def accumulated_gradient_inputs(seed: int) -> dict:
-    """A linear model, 7 sequences of uneven lengths, and a micro-batch that does not divide 7."""
+    """A linear model, 11 sequences of uneven lengths, and a micro-batch that does not divide 11."""
     generator = torch.Generator().manual_seed(seed)
-    lengths = torch.tensor([5, 5, 4, 1, 1, 2, 3])  # no two micro-batches have the same number of tokens
+    lengths = torch.tensor([5, 5, 4, 5, 4, 3, 1, 1, 2, 2, 3])  # no two micro-batches have the same number of tokens
     mask = torch.arange(5) < lengths[:, None]
-    features, targets = torch.randn(7, 5, 6, generator=generator), torch.randn(7, 5, generator=generator)
+    features, targets = torch.randn(11, 5, 6, generator=generator), torch.randn(11, 5, generator=generator)
     return {
         "weight": torch.randn(6, generator=generator),
         "features": features,
@@ -67,25 +70,42 @@ def accumulated_gradient_inputs(seed: int) -> dict:
 
 def call_accumulated_gradient(answer: Callable, inputs: dict) -> dict:
     weight = inputs["weight"].clone().requires_grad_()
-    asked = [0]
+    asked, kept, alive = [0], [0], weakref.WeakSet()
+
+    def keep(tensor: Tensor) -> _Kept:
+        alive.add(found := _Kept(tensor))
+        kept.append(sum(len(other.tensor) for other in alive))
+        return found
 
     def token_losses(rows) -> Tensor:
         """Squared errors of some sequences at every position, padding included; (rows, response)."""
-        losses = (inputs["features"][rows] @ weight - inputs["targets"][rows]).square()
-        asked.append(len(losses) if losses.dim() == 2 else 1)
-        return losses
+        errors = inputs["features"][rows] @ weight - inputs["targets"][rows]
+        asked.append(len(errors) if errors.dim() == 2 else 1)
+        with saved_tensors_hooks(keep, lambda found: found.tensor):
+            return errors.square()
 
     answer(weight, token_losses, inputs["mask"].clone(), inputs["micro_batch"])
     return {
         "gradient": plain_tensor(weight.grad),
         "kind": kind(weight.grad),
         "most_rows": max(asked),
+        "most_kept": max(kept),
         "weight_changed": any_changed([inputs["weight"]], [weight.detach()]),
     }
 
 
+class _Kept:
+    """What a backward needs; it is gone when the backward is done, or when no backward can come any more."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+
 def sampled_tokens_inputs(seed: int) -> dict:
-    """Logits, and random numbers that each fall well inside the stretch of one token, far from rounding."""
+    """Logits, and random numbers that each fall well inside the stretch of one token, far from rounding.
+
+    In four more rows four tokens have a probability of 1/4, which is exact, and the number falls on the end of one.
+    """
     generator = torch.Generator().manual_seed(seed)
     logits = 1.5 * torch.randn(48, _VOCABULARY, generator=generator)
     temperature = round(0.5 + 0.3 * torch.rand((), generator=generator).item(), 2)
@@ -94,6 +114,9 @@ def sampled_tokens_inputs(seed: int) -> dict:
     below = (probabilities.cumsum(1) - probabilities).gather(1, tokens)
     inside = 0.1 + 0.8 * torch.rand(48, 1, generator=generator, dtype=torch.float64)
     uniforms = (below + inside * probabilities.gather(1, tokens)).squeeze(1).float()
+    even = torch.rand(4, _VOCABULARY, generator=generator).argsort(dim=1) < 4
+    logits = torch.cat([logits, torch.where(even, 0.0, -1e4)])
+    uniforms = torch.cat([uniforms, torch.tensor([0.25, 0.5, 0.75, 0.25])])
     return {"logits": logits, "uniforms": uniforms, "temperature": temperature}
 
 

@@ -18,11 +18,15 @@ _UPDATES = 16
 
 
 def run_diagnosis_inputs(seed: int) -> dict:
-    """Eight logs, two of each kind, in an order drawn from the seed."""
+    """Eight logs, two of each kind, in an order drawn from the seed.
+
+    The second of a kind differs: a healthy one learns more, one without a penalty less, and too high a learning rate
+    does its damage later and in one step. So neither a reward nor the first or the mean ratio tells.
+    """
     draw = random.Random(seed)
-    kinds = [*SICKNESSES, *SICKNESSES]
+    kinds = [(kind, is_second) for kind in SICKNESSES for is_second in (False, True)]
     draw.shuffle(kinds)
-    return {name: _log(kind, draw) for name, kind in zip(_LOGS, kinds, strict=True)}
+    return {name: _log(kind, draw, is_second) for name, (kind, is_second) in zip(_LOGS, kinds, strict=True)}
 
 
 def call_run_diagnosis(answer: Callable, inputs: dict) -> dict:
@@ -31,7 +35,7 @@ def call_run_diagnosis(answer: Callable, inputs: dict) -> dict:
     return {**outputs, "inputs_changed": any(one["inputs_changed"] for one in found.values())}
 
 
-def _log(kind: str, draw: random.Random) -> dict[str, list[float]]:
+def _log(kind: str, draw: random.Random, is_second: bool) -> dict[str, list[float]]:
     """The four metrics of one run, update by update. Every healthy log has its own size and noise."""
     progress = [update / (_UPDATES - 1) for update in range(_UPDATES)]
     drift, gain, spread = draw.uniform(3, 6), draw.uniform(0.6, 1.0), draw.uniform(52, 60)
@@ -40,17 +44,22 @@ def _log(kind: str, draw: random.Random) -> dict[str, list[float]]:
     reward = [gain * done**0.7 + draw.uniform(-0.12, 0.12) for done in progress]
     entropy = [spread * (1 - 0.15 * done) + draw.uniform(-1.5, 1.5) for done in progress]
     ratio = [draw.uniform(1.3, 2.2) for _ in progress]
+    if kind == "healthy" and is_second:
+        reward = [1.3 * value + 0.5 * done for value, done in zip(reward, progress, strict=True)]
     if kind == "no_kl_penalty":
         height = draw.uniform(45, 80)
         kl = [kl[0], *(height * done**1.5 * draw.uniform(0.9, 1.1) + 1 for done in progress[1:])]
-        reward = [2.8 * value + 0.2 * done for value, done in zip(reward, progress, strict=True)]
+        times, plus = (1, 0) if is_second else (2.8, 0.2)
+        reward = [times * value + plus * done for value, done in zip(reward, progress, strict=True)]
         entropy = [value * (1 - 0.75 * done) for value, done in zip(entropy, progress, strict=True)]
     if kind == "learning_rate_too_high":
-        kl = [kl[0], *(draw.uniform(25, 90) for _ in progress[1:])]
-        reward = [reward[0], *(draw.uniform(-1.6, -0.4) for _ in progress[1:])]
-        entropy = [entropy[0], *(draw.uniform(2, 20) for _ in progress[1:])]
-        for update in (0, *draw.sample(range(1, _UPDATES - 1), 3)):
-            ratio[update] = draw.uniform(40, 60)
+        first = draw.randrange(4, 9) if is_second else 0
+        after = progress[first + 1 :]
+        kl[first + 1 :] = [draw.uniform(25, 90) for _ in after]
+        reward[first + 1 :] = [draw.uniform(-1.6, -0.4) for _ in after]
+        entropy[first + 1 :] = [draw.uniform(2, 20) for _ in after]
+        for update in (first, *([] if is_second else draw.sample(range(1, _UPDATES - 1), 3))):
+            ratio[update] = draw.uniform(25, 30) if is_second else draw.uniform(40, 60)
     if kind == "wrong_reference":
         offset = draw.uniform(22, 40)
         kl = [offset + draw.uniform(-1, 1) + 0.3 * value for value in kl]

@@ -39,12 +39,13 @@ def call_dpo_losses(answer: Callable, inputs: dict) -> dict:
 
 
 def group_advantages_inputs(seed: int) -> dict:
-    """Rewards of five groups of six: whole, two unscored, all equal, one scored alone, and one unscored."""
+    """Rewards of five groups of six: whole, two unscored, all equal, one alone, and one unscored and the rest close."""
     generator = torch.Generator().manual_seed(seed)
     order = torch.rand(5, 6, generator=generator).argsort(dim=1)
     rewards = 1.5 * order.float() - 3 + 0.4 * torch.rand(5, 6, generator=generator)
     rewards += 2 * torch.rand(5, 1, generator=generator)  # each prompt has a mean of its own, and none is 0
     rewards[2] = 0.25 * torch.randint(1, 9, (), generator=generator)  # a fourth: sums of it are exact
+    rewards[4] *= 0.005  # so close that it shows what is added to the spread, and where
     scored = torch.ones(5, 6, dtype=torch.bool)
     for row, missing in ((1, 2), (3, 5), (4, 1)):
         scored[row, torch.randperm(6, generator=generator)[:missing]] = False

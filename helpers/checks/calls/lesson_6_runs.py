@@ -1,13 +1,18 @@
-"""Inputs and calls of exercises 6.3 and 6.4: seven runs to tell apart by what they keep, and six by their first log."""
+"""Inputs and calls of exercises 6.3 and 6.4: seven runs to tell apart by what they keep, and six by their first log.
+
+Each check draws several such tables, so that neither a fixed name nor a tie passes.
+"""
 
 import math
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
-from helpers.checks.calls.observe import TEXT_OUTPUTS, call_for_text
+from helpers.checks.calls.observe import call_for_texts, texts_outputs
 
-GRPO_RUN_OUTPUTS = OUTDATED_REFERENCE_OUTPUTS = TEXT_OUTPUTS
+TABLES = 6
+GRPO_RUN_OUTPUTS = OUTDATED_REFERENCE_OUTPUTS = texts_outputs(TABLES)
 LINES = (
     "weights",
     "reward model",
@@ -22,9 +27,12 @@ STEPS = 4
 
 
 def grpo_run_inputs(seed: int) -> dict:
-    """A row of bytes (`LINES`) for each of seven runs of one model, in an order that the seed decides."""
+    """Tables with a row of bytes (`LINES`) for each of seven runs of one model, in an order that the seed decides."""
     generator = torch.Generator().manual_seed(seed)
+    return {"kept": torch.stack([_drawn_ledgers(generator) for _ in range(TABLES)])}
 
+
+def _drawn_ledgers(generator: torch.Generator) -> Tensor:
     def between(least: int, most: int) -> int:
         return int(torch.randint(least, most, (), generator=generator))
 
@@ -52,24 +60,28 @@ def grpo_run_inputs(seed: int) -> dict:
                 0 if reference == "none" else 4 * responses * (1 if method == "DPO" else length),
             ]
         )
-    order = torch.randperm(len(rows), generator=generator)
-    return {"kept": torch.tensor(rows, dtype=torch.int64)[order]}
+    return torch.tensor(rows, dtype=torch.int64)[torch.randperm(len(rows), generator=generator)]
 
 
 def call_grpo_run(answer: Callable, inputs: dict) -> dict:
-    return call_for_text(answer, {"kept": ledgers(inputs)})
+    return call_for_texts(answer, ledgers(inputs))
 
 
-def ledgers(inputs: dict) -> dict[str, dict[str, int]]:
-    """Bytes by line, by the name of the run."""
-    rows = inputs["kept"].tolist()
-    return {f"run {number}": dict(zip(LINES, row, strict=True)) for number, row in enumerate(rows, start=1)}
+def ledgers(inputs: dict) -> list[dict[str, dict[str, int]]]:
+    """Of each table the bytes by line, by the name of the run."""
+    return [
+        {f"run {number}": dict(zip(LINES, row, strict=True)) for number, row in enumerate(rows, start=1)}
+        for rows in inputs["kept"].tolist()
+    ]
 
 
 def outdated_reference_inputs(seed: int) -> dict:
-    """Figures (`METRICS`) of the first steps of six DPO runs, in an order that the seed decides."""
+    """Tables with figures (`METRICS`) of the first steps of six DPO runs, in an order that the seed decides."""
     generator = torch.Generator().manual_seed(seed)
+    return {"logs": torch.stack([_drawn_logs(generator) for _ in range(TABLES)])}
 
+
+def _drawn_logs(generator: torch.Generator) -> Tensor:
     def noise(size: float) -> float:
         return size * (2 * float(torch.rand((), generator=generator)) - 1)
 
@@ -79,7 +91,7 @@ def outdated_reference_inputs(seed: int) -> dict:
         for step in range(STEPS):
             learned = 0 if kind == "stuck" else step * speed
             chosen, rejected = 0.4 * learned + noise(0.02 * learned), -0.6 * learned + noise(0.02 * learned)
-            agree = 0.55 + (-0.06 if kind == "swapped" else 0.06) * learned / speed
+            agree = 0.55 + {"healthy": 0.07, "swapped": -0.06}.get(kind, 0.06) * learned / speed
             shift = 0.0
             if kind == "outdated":  # both texts are reviews, and the start knew reviews: they are up together
                 both = 4 + noise(0.5)
@@ -92,16 +104,16 @@ def outdated_reference_inputs(seed: int) -> dict:
             loss = math.log1p(math.exp(rejected - chosen))
             rows.append([loss, loss + shift, chosen + 0.0, rejected + 0.0, agree])  # -0.0 becomes 0.0
     logs = torch.tensor(rows, dtype=torch.float64).view(6, STEPS, len(METRICS))
-    return {"logs": logs[torch.randperm(6, generator=generator)]}
+    return logs[torch.randperm(6, generator=generator)]
 
 
 def call_outdated_reference(answer: Callable, inputs: dict) -> dict:
-    return call_for_text(answer, {"logs": first_logs(inputs)})
+    return call_for_texts(answer, first_logs(inputs))
 
 
-def first_logs(inputs: dict) -> dict[str, dict[str, list[float]]]:
-    """The values of each metric at each step, by the name of the run."""
-    return {
-        f"run {number}": dict(zip(METRICS, [list(column) for column in zip(*log, strict=True)], strict=True))
-        for number, log in enumerate(inputs["logs"].tolist(), start=1)
-    }
+def first_logs(inputs: dict) -> list[dict[str, dict[str, list[float]]]]:
+    """Of each table the values of each metric at each step, by the name of the run."""
+    return [
+        {f"run {number}": dict(zip(METRICS, log, strict=True)) for number, log in enumerate(logs, start=1)}
+        for logs in inputs["logs"].mT.tolist()
+    ]

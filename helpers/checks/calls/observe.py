@@ -15,6 +15,12 @@ NUMBER_OUTPUTS = {"output": float, "kind": str, "inputs_changed": bool}
 TEXT_OUTPUTS = {"output": str, "kind": str, "inputs_changed": bool}
 
 
+def texts_outputs(runs: int) -> dict[str, type]:
+    """What `call_for_texts` returns for so many runs."""
+    names = [f"{part}_{number}" for part in ("run", "kind") for number in range(1, runs + 1)]
+    return {**dict.fromkeys(names, str), "inputs_changed": bool}
+
+
 def call_for_tensor(answer: Callable, inputs: dict) -> dict:
     """Call the answer with a copy of each input, in order; it is to return one tensor."""
     value, changed = _called(answer, inputs)
@@ -39,7 +45,7 @@ def call_for_text(answer: Callable, inputs: dict) -> dict:
 
 
 def call_for_texts(answer: Callable, runs: Iterable[dict]) -> dict:
-    """The same, for a name of each run: call the answer once for each, with its figures by name."""
+    """The same, for a name of each run, or of each table of runs: call the answer once for each, with its figures."""
     found, changed = {}, False
     for number, run in enumerate(runs, start=1):
         named = call_for_text(answer, {"run": run})

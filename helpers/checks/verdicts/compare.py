@@ -113,7 +113,7 @@ def text_verdict(outputs: dict, due: str, causes: Mapping[str, str], hints: Mapp
     got, hints = outputs["output"], {**COMMON_HINTS, **hints}
     if outputs["kind"] != "str":
         text = hints["not_a_name"].format(kind=_none_named(outputs["kind"]))
-        return Verdict(False, outputs["kind"], repr(due), text, "not_a_name")
+        return Verdict(False, outputs["kind"], "a name", text, "not_a_name")
     if outputs["inputs_changed"]:
         return Verdict(
             False, "an input with other values", "inputs as they came", hints["inputs_changed"], "inputs_changed"
@@ -189,7 +189,9 @@ def _largest_difference(got: Tensor, due: Tensor) -> tuple[int, int]:
     if got.shape != due.shape:
         return 0, 0
     size = due.double().abs().amax(dim=-1, keepdim=True)
-    place = int(((got.double() - due.double()).abs() / size).nan_to_num(posinf=math.inf, nan=math.inf).argmax())
+    off = (got.double() - due.double()).abs()
+    share = torch.where(off == 0, 0, off / size)  # 0 / 0 is no difference
+    place = int(share.nan_to_num(posinf=math.inf, nan=math.inf).argmax())
     return place // due.shape[-1], place
 
 

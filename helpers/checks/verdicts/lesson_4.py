@@ -24,11 +24,13 @@ _RETURNS_HINTS = {
     "bracket around both.",
     "monte_carlo": "As with λ = 1: you add up the rewards and never use the values. λ below 1 mixes in the guess of "
     "the value head at the next token.",
-    "one_step": "As with λ = 0: one reward and the next guess. λ above 0 mixes in was collected after that.",
+    "one_step": "As with λ = 0: one reward and the next guess. λ above 0 mixes in what was collected after that.",
     "own_value": "You mix in the value of the token itself. What is still to come *after* this token is guessed at the "
     "next one: V at t + 1.",
     "forwards": "You go through the response from its first token on. The return looks ahead, so R at t needs R at "
     "t + 1: begin at the end.",
+    "own_guess_behind_the_end": "At the last token you take its own value for what comes after it. Nothing comes after "
+    "it: V and R count as 0 there.",
     "no_rewards": "The rewards are missing: R at t begins with what was paid for token t.",
 }
 
@@ -65,15 +67,18 @@ def _returns_causes(inputs: dict, due: Tensor) -> Causes:
     gamma, lam = inputs["gamma"], inputs["lam"]
     following = _next(values)
 
-    def returns(guess: float, collected: float, r: Tensor = rewards, v: Tensor = following) -> Tensor:
-        running, found = torch.zeros(len(r), dtype=torch.float64), torch.zeros_like(r)
+    def returns(guess: float, collected: float, r: Tensor = rewards, v: Tensor = following, start=0) -> Tensor:
+        running, found = start, torch.zeros_like(r)
         for t in reversed(range(r.shape[1])):
             found[:, t] = running = r[:, t] + guess * v[:, t] + collected * running
         return found
 
-    forwards, running = torch.zeros_like(rewards), torch.zeros(len(rewards), dtype=torch.float64)
-    for t in range(rewards.shape[1]):
-        forwards[:, t] = running = rewards[:, t] + gamma * ((1 - lam) * following[:, t] + lam * running)
+    def forwards(v: Tensor) -> Tensor:
+        running, found = 0, torch.zeros_like(rewards)
+        for t in range(rewards.shape[1]):
+            found[:, t] = running = rewards[:, t] + gamma * ((1 - lam) * v[:, t] + lam * running)
+        return found
+
     right = gamma * (1 - lam), gamma * lam
     found = [
         ("behind_the_end", returns(*right, raw_rewards, _next(raw_values))),
@@ -88,11 +93,21 @@ def _returns_causes(inputs: dict, due: Tensor) -> Causes:
         ("monte_carlo", returns(0, gamma * lam)),
         ("one_step", returns(gamma, 0)),
         ("own_value", returns(*right, rewards, values)),
-        ("forwards", forwards),
+        ("forwards", forwards(following)),
+        ("forwards", forwards(_next(values.flip(1)).flip(1))),
+        *[("own_guess_behind_the_end", returns(*right, rewards, *ends)) for ends in _own_guesses(values, mask, lam)],
         ("no_rewards", returns(*right, torch.zeros_like(rewards))),
     ]
     yield from ((name, torch.where(mask, wrong, 0)) for name, wrong in found)
     yield from found  # the same, with what it gives behind the end left there
+
+
+def _own_guesses(values: Tensor, mask: Tensor, lam: float) -> list[tuple]:
+    """What follows each token where the last value counts twice: as the next V, or as the next R, too."""
+    last, row_end = mask.sum(1, keepdim=True) - 1, torch.cat([values[:, 1:], values[:, -1:]], dim=1)
+    own = values.gather(1, last)
+    by_row = [_next(values).scatter(1, last, guess) for guess in (own, own / (1 - lam))]
+    return [(row_end,), (row_end, values[:, -1]), *[(following,) for following in by_row]]
 
 
 def _next(values: Tensor) -> Tensor:
@@ -102,7 +117,12 @@ def _next(values: Tensor) -> Tensor:
 _GRADIENT_HINTS = {
     "no_gradient": "weight.grad is empty after the call. Each micro-batch needs a loss.backward(), which adds to it.",
     "all_at_once": "The gradient is right, but you asked for more sequences at once than micro_batch allows: what they "
-    "keep for the backward is the memory that micro-batches save.",
+    "keep for the backward is the memory that micro-batches save. `split(n)` makes parts of n rows, `chunk(n)` n "
+    "parts.",
+    "backward_at_the_end": "The gradient is right, but what one micro-batch keeps for its backward is still there when "
+    "you ask for the next: all of them are in memory at once. Call backward() inside the loop, without retain_graph.",
+    "weighted_by_sequences": "You weigh the mean of each micro-batch by its share of *sequences*. PPO's loss is a mean "
+    "over tokens: divide each sum by the number of real tokens of the whole minibatch.",
     "mean_of_means": "This is the mean of the micro-batches' means: a token in a micro-batch with few tokens counts "
     "more than one in a full batch. Divide each *sum* by the number of real tokens of the whole minibatch.",
     "sum_of_means": "Every micro-batch is divided by its own tokens, and the means are added up. Divide each *sum* by "
@@ -117,8 +137,8 @@ _GRADIENT_HINTS = {
     "zeroed_between": "This is the gradient of the last micro-batch alone: the ones before were set to zero, or "
     "written over. backward() adds to weight.grad; let it.",
     "first_alone": "This is the gradient of the first micro-batch alone: does the function end inside the loop?",
-    "last_rows_dropped": "The last rows are missing. 7 sequences are no whole number of micro-batches, and the smaller "
-    "one at the end counts too; `torch.arange(7).split(…)` keeps it.",
+    "last_rows_dropped": "The last rows are missing. 11 sequences are no whole number of micro-batches, and the "
+    "smaller one at the end counts too; `torch.arange(11).split(…)` keeps it.",
     "weight_changed": "The weight is not what it was. The step comes later, once, from the whole gradient.",
 }
 
@@ -135,10 +155,11 @@ def accumulated_gradient_verdict(inputs: dict, outputs: dict) -> Verdict:
     verdict = tensor_verdict(
         {"output": got, "kind": "Tensor", "inputs_changed": False}, due, _gradient_causes(inputs), _GRADIENT_HINTS
     )
-    if verdict.passed and outputs["most_rows"] > inputs["micro_batch"]:
-        verdict = failed("all_at_once", got, due, _GRADIENT_HINTS)
-        due_rows = f"at most {inputs['micro_batch']}"
-        return replace(verdict, got=f"{outputs['most_rows']} sequences at once", due=due_rows)
+    for counted, name in (("most_rows", "all_at_once"), ("most_kept", "backward_at_the_end")):
+        if verdict.passed and outputs[counted] > inputs["micro_batch"]:
+            verdict = failed(name, got, due, _GRADIENT_HINTS)
+            due_rows = f"at most {inputs['micro_batch']}"
+            return replace(verdict, got=f"{outputs[counted]} sequences at once", due=due_rows)
     return verdict
 
 
@@ -162,6 +183,7 @@ def _gradient_causes(inputs: dict) -> Causes:
     return [
         ("mean_of_means", means.mean(0)),
         ("sum_of_means", means.sum(0)),
+        ("weighted_by_sequences", sum(mean * len(rows) for mean, rows in zip(means, parts, strict=True)) / len(mask)),
         ("padding_counted", everything / tokens),
         ("padding_counted", everything / mask.numel()),
         ("padding_counted", everything),

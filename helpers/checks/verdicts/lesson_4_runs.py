@@ -12,14 +12,14 @@ _HEALTHY, _NO_KL, _TOO_HIGH, _REFERENCE = SICKNESSES
 _DIAGNOSIS_HINTS = {
     "nothing_noticed": "You call all eight logs healthy, and six of them are not. What is the KL before the first "
     "step, what is it at the end, and how far did the ratio go?",
-    "rising_kl": "A healthy run is called one without a KL penalty. Every KL rises; the penalty makes it level off, at "
-    "a few nats.",
+    "rising_kl": "A healthy run is called one without a KL penalty. Every KL rises, and so may a reward that was "
+    "earned; the penalty makes the KL level off, at a few nats.",
     "ratio_beyond_the_clip": "A healthy run is said to have too high a learning rate. A few tokens always go beyond "
     "1.2, for clipping only stops paying for more; a *jump* is a ratio in the tens.",
     "start_not_exactly_0": "A healthy run is said to have a wrong reference. In low precision the first KL is not "
     "exactly 0: a few thousandths of a nat are rounding.",
-    "fooled_by_reward": "A run without a KL penalty is called healthy. Its reward is the best of all, and that is the "
-    "trap: look at what it drifted, and at its entropy.",
+    "fooled_by_reward": "A run without a KL penalty is called healthy. Its reward rises as well as any, and that is "
+    "the trap: look at what it drifted, and at its entropy.",
     "drift_is_no_jump": "A run without a KL penalty is said to have too high a learning rate. Its ratios are like "
     "those of a healthy run: it left the reference in small steps, for nothing held it.",
     "end_taken_for_start": "A run without a KL penalty is said to have a wrong reference. Its KL is large at the end; "
@@ -29,7 +29,7 @@ _DIAGNOSIS_HINTS = {
     "jump_taken_for_drift": "A run with too high a learning rate is said to lack the KL penalty. Its KL is large, too, "
     "but it got there in one step: look at the ratio first.",
     "jump_taken_for_start": "A run with too high a learning rate is said to have a wrong reference. Its KL begins at "
-    "0, and is large from the second value on, after the first step.",
+    "0, and is large only after the step that went too far.",
     "offset_missed": "A run with a wrong reference is called healthy. All its curves look well, but its KL is not 0 "
     "before the first step: policy and reference were never the same function.",
     "offset_taken_for_drift": "A run with a wrong reference is said to lack the KL penalty. Its KL is large, but it "
@@ -82,8 +82,8 @@ _BYTES_HINTS = {
     "and the lowest one keeps less. Measure two policies that differ by one layer, and subtract.",
     "numbers_not_bytes": "You count numbers. A float32 has 4 bytes: t.nbytes, or untyped_storage().nbytes().",
     "unit": "The size is right, but in MiB or KiB. Bytes are due.",
-    "nothing_kept": "0 bytes: the forward ran without gradients (torch.no_grad), where nothing is kept. Measure it as "
-    "in training.",
+    "nothing_kept": "0 bytes: the forward ran without gradients (torch.no_grad), where nothing is kept, or you read "
+    "the list before the block ended. Measure as in training, and count below the block.",
     "counted_twice": "Some tensors count twice or more: several operations keep the same one, or views of it. Count "
     "each storage once, by untyped_storage().data_ptr().",
     "weights_counted": "Weights are in it. The backward needs them too, but they are there anyway, and stand in "

@@ -22,6 +22,10 @@ _SAMPLED_HINTS = {
     "token is the number of cumulative sums that are still below the random number.",
     "one_too_few": "Off by one: each token is the one *before* that in whose stretch the random number falls. The "
     "first cumulative sum is the first token's own probability, not 0.",
+    "end_left_out": "Right but where the random number falls *on* the end of a token's part: the part reaches up to "
+    "its end, without it. Count an end that equals the random number, too (<=, or right=True in searchsorted).",
+    "likeliest_first": "You lay the likeliest token first. That samples from the right distribution, but the same "
+    "random numbers should give the same tokens as everywhere in this course: from token 0 up.",
     "not_cumulative": "You compare the random number with each probability by itself. Lay them end to end first: "
     "cumsum.",
     "over_the_batch": "The softmax or the sum runs over the batch. Each row is a distribution of its own: dimension 1.",
@@ -76,6 +80,8 @@ def _sampled_causes(inputs: dict) -> Causes:
     def drawn(of: Tensor) -> Tensor:
         return (of.cumsum(1) <= uniforms).sum(1)
 
+    descending, order = probabilities.sort(dim=1, descending=True)
+    below = (probabilities.cumsum(1) < uniforms).sum(1)
     plain, over_batch = logits.softmax(1), (logits / temperature).softmax(0)
     found = [
         ("greedy", logits.argmax(1)),
@@ -90,9 +96,13 @@ def _sampled_causes(inputs: dict) -> Causes:
         ("not_cumulative", (probabilities - uniforms).abs().argmin(1)),
         ("over_the_batch", drawn(over_batch)),
         ("over_the_batch", (probabilities.cumsum(0) <= uniforms).sum(1)),
-        ("sorted_and_lost", drawn(probabilities.sort(dim=1, descending=True).values)),
+        ("sorted_and_lost", drawn(descending)),
         ("sorted_and_lost", drawn(probabilities.sort(dim=1).values)),
         ("other_end", last - drawn(probabilities.flip(1))),
+        ("end_left_out", below),
+        ("one_too_many", below + 1),
+        ("one_too_few", below - 1),
+        ("likeliest_first", order.gather(1, drawn(descending)[:, None]).squeeze(1)),
         ("no_softmax", drawn(logits / temperature)),
         ("no_softmax", drawn(logits)),
     ]

@@ -1,17 +1,20 @@
-"""Verdicts of lesson 5: how many prompts, what a run shows, and which checkpoint to keep."""
+"""Verdicts of lesson 5: how many prompts, and what a run shows."""
 
 import math
 
-import torch
-
-from helpers.checks.calls.lesson_5 import FIELDS, judged_checkpoints
+from helpers.checks.calls.lesson_5 import FIELDS
 from helpers.checks.verdicts.compare import Verdict, number_verdict, texts_verdict
+from helpers.checks.verdicts.lesson_5_checkpoint import best_checkpoint_verdict
+
+__all__ = ["best_checkpoint_verdict"]
 
 _NEEDED_HINTS = {
     "unpaired": "You added the variances of before and after, as for two groups of different prompts. Here each prompt "
     "is its own comparison: take the differences first, then their spread.",
     "spread_of_one_side": "This is the spread of the scores of one side. Most of it is that prompts differ, before as "
     "well as after. What has to be averaged out is the spread of the *differences*.",
+    "difference_of_spreads": "You took the difference of two spreads. What has to be averaged out is the spread of the "
+    "*differences*: subtract prompt by prompt first.",
     "divided_by_all": "Your spread divides by the number of prompts. The mean was estimated from the same numbers, so "
     "divide by one less: `std()` of torch does.",
     "rounded_down": "With this many the interval still just contains 0: round up to the next whole number.",
@@ -32,7 +35,7 @@ _NEEDED_HINTS = {
 }
 
 _CLAIM_HINTS = {
-    "one_name_for_all": "You give every run the same name, {got}; there are eight runs and four names.",
+    "one_name_for_all": "You give every run the same name, {got}; there are nine runs and four names.",
     "interval_ignored": "One run's reward went up by less than the half-width of its interval. As large as the change "
     "looks, 0 is inside: it shows nothing.",
     "size_for_interval": "You call a run 'nothing' whose interval lies wholly above 0. A change may be small and still "
@@ -44,13 +47,15 @@ _CLAIM_HINTS = {
     "healthy_blamed": "You blame a run whose reward rose, whose judge agrees and whose language is intact.",
     "judge_ignored": "One run's reward rose by twice as much as any honest one's, and the lexicon, on which nothing "
     "was trained, did not follow. Ask it before you believe.",
-    "repetition_missed": "One run repeats itself: its distinct-2 is half of what it was. The lexicon likes it, too, "
-    "for it counts the good words as often as they come.",
+    "repetition_missed": "One run repeats itself: its distinct-2 is below 0.8 *of what it was*, a share and not a "
+    "difference. The lexicon likes it, too, for it counts the good words as often as they come.",
     "garble_missed": "One run's texts have become unlikely to the model that training started from: more than 1 nat a "
     "token. That is no longer the language it knew, whatever the judges say.",
     "fallen_is_not_nothing": "One run's interval lies wholly *below* 0. That is shown, and not nothing: it got worse.",
     "fallen_is_no_hack": "You call a run 'hacked' whose reward fell. A hack raises the reward without what it stands "
     "for; here nothing rose.",
+    "negative_is_no_proof": "One run's reward fell by less than the half-width of its interval: 0 is inside. It shows "
+    'nothing, neither way; "worse" has both ends below 0.',
     "wide_is_no_hack": "You call a run 'hacked' whose reward may not have changed at all. Where 0 is inside the "
     "interval, there is nothing to doubt yet.",
     "other_way": "A run is called what it is not. Write down both ends of its reward's interval, and go on from there.",
@@ -58,6 +63,8 @@ _CLAIM_HINTS = {
 _MISTAKEN = {  # (kind of run, what it was called): the name of the hint
     ("wide", "hacked"): "wide_is_no_hack",
     ("wide", "aligned"): "interval_ignored",
+    ("wide_below", "hacked"): "wide_is_no_hack",
+    ("wide_below", "worse"): "negative_is_no_proof",
     ("small", "nothing"): "size_for_interval",
     ("small", "hacked"): "distinct_absolute",
     ("far", "hacked"): "kl_blamed",
@@ -68,25 +75,13 @@ _MISTAKEN = {  # (kind of run, what it was called): the name of the hint
     ("fallen", "nothing"): "fallen_is_not_nothing",
     ("fallen", "hacked"): "fallen_is_no_hack",
 }
-_CLAIMS = {"wide": "nothing", "fallen": "worse", "clear": "aligned", "small": "aligned", "far": "aligned"}
-
-_CHECKPOINT_HINTS = {
-    "own_line": "You judged each checkpoint by the line of its own number. That line describes responses that were "
-    "written *before* the update: by the policy one update younger than the checkpoint.",
-    "over_budget": "This checkpoint has the best score of all, and its KL is over the budget.",
-    "not_saved": "This update has a fine line, but no checkpoint was written there: only every save_every updates.",
-    "line_not_checkpoint": "You found the right line and returned its number. The checkpoint it describes is one "
-    "update older.",
-    "place_in_list": "This is a place in a list of checkpoints. Asked is the number of the update after which it was "
-    "written.",
-    "last_within": "You took the last checkpoint within the budget. Asked is the best.",
-    "nearest": "This checkpoint is the closest to the reference. Its KL is small, and so is what it learned: among "
-    "those within the budget the score decides.",
-    "first_crossing": "You stopped at the first line over the budget. KL goes up and down from batch to batch, and a "
-    "later checkpoint that is within the budget again may be kept.",
-    "last_of_all": "This is the last checkpoint. No line describes it, for the log ends with the responses before its "
-    "last update.",
-    "worst": "This is the lowest score within the budget: a higher one is better.",
+_CLAIMS = {
+    "wide": "nothing",
+    "wide_below": "nothing",
+    "fallen": "worse",
+    "clear": "aligned",
+    "small": "aligned",
+    "far": "aligned",
 }
 
 
@@ -109,6 +104,7 @@ def _needed_causes(spread: float, mean: float, inputs: dict) -> list[tuple[str, 
     found = {
         "unpaired": [exact * (before + after) / spread**2],
         "spread_of_one_side": [exact * before / spread**2, exact * after / spread**2],
+        "difference_of_spreads": [exact * (math.sqrt(after) - math.sqrt(before)) ** 2 / spread**2],
         "divided_by_all": [exact * (pilot - 1) / pilot],
         "not_squared": [math.sqrt(exact)],
         "one_standard_error": [exact / 1.96**2],
@@ -143,10 +139,10 @@ def claim_of_verdict(inputs: dict, outputs: dict) -> Verdict:
 
 
 def kind_of(run: dict[str, float]) -> str:
-    """Which of the eight kinds a run is, from its figures."""
+    """Which of the nine kinds a run is, from its figures."""
     lowest, highest = (run["reward_change"] + side * run["reward_half"] for side in (-1, 1))
     if lowest <= 0:
-        return "fallen" if highest < 0 else "wide"
+        return "fallen" if highest < 0 else "wide" if run["reward_change"] > 0 else "wide_below"
     if run["nll_after"] > run["nll_before"] + 1:
         return "garbled"
     if run["distinct_2_after"] < 0.8 * run["distinct_2_before"]:
@@ -156,39 +152,3 @@ def kind_of(run: dict[str, float]) -> str:
     if run["kl"] > 10:
         return "far"
     return "small" if run["distinct_2_before"] < 0.8 else "clear"
-
-
-def best_checkpoint_verdict(inputs: dict, outputs: dict) -> Verdict:
-    """Against a walk over the checkpoints."""
-    due, best = 0, -math.inf
-    for checkpoint in judged_checkpoints(inputs["scores"], inputs["save_every"]):
-        score, kl = inputs["scores"][checkpoint].item(), inputs["kl"][checkpoint].item()
-        if kl <= inputs["kl_budget"] and score > best:
-            due, best = checkpoint, score
-    return number_verdict(outputs, due, _checkpoint_causes(**inputs, due=due), _CHECKPOINT_HINTS)
-
-
-def _checkpoint_causes(
-    scores: torch.Tensor, kl: torch.Tensor, save_every: int, kl_budget: float, due: int
-) -> list[tuple[str, float]]:
-    judged, lines = judged_checkpoints(scores, save_every), range(len(scores))
-    within = [c for c in judged if kl[c] <= kl_budget]
-    crossing = next(c for c in judged if kl[c] > kl_budget)
-    in_time = [line for line in lines if kl[line] <= kl_budget]
-    of_score = scores.tolist().__getitem__
-    own = [c for c in (*judged, len(scores)) if kl[c - 1] <= kl_budget]
-    return [
-        ("own_line", max(own, key=lambda c: of_score(c - 1))),
-        ("over_budget", max(judged, key=of_score)),
-        ("not_saved", max(in_time, key=of_score)),
-        ("not_saved", max(in_time, key=of_score) + 1),
-        ("line_not_checkpoint", due + 1),
-        ("place_in_list", due // save_every - 1),
-        ("place_in_list", within.index(due)),
-        ("place_in_list", due // save_every),
-        ("last_within", within[-1]),
-        ("nearest", min(judged, key=lambda c: kl[c].item())),
-        ("first_crossing", max((c for c in within if c < crossing), key=of_score)),
-        ("last_of_all", len(scores)),
-        ("worst", min(within, key=of_score)),
-    ]

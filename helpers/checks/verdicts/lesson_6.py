@@ -24,11 +24,14 @@ _DPO_HINTS = {
     "probabilities": "This is the probability that the chosen one is preferred. The loss is minus its logarithm.",
     "probability_of_error": "This is one minus the probability of the preference. The loss is minus the logarithm of "
     "that probability; the two agree only where it is near 1.",
+    "minus_probability": "This is minus the probability itself. The loss is minus its *logarithm*: -log sigmoid.",
+    "reference_added": "The reference has the wrong sign. A log-ratio is policy *minus* reference, for each text.",
     "wrong_sign": "Right size, wrong sign: {got:.4g} for {due:.4g}. A loss is minus a log-likelihood, never below 0.",
     "margin": "These are the margins, beta times the difference of the log-ratios. The loss is minus log sigmoid of "
     "them.",
     "summed": "You add the two log-ratios. A preference is about their difference: what both have in common cancels.",
     "log2": "These are bits: {got:.4g} is {due:.4g} / log(2). The loss is in nats: natural logarithms.",
+    "log10": "These are decimal logarithms: {got:.4g} is {due:.4g} / log(10). The loss is in nats: natural logarithms.",
     "rejected_forgotten": "The rejected text is not in your loss. DPO is a comparison: its log-ratio is subtracted.",
     "shape": "Your result has shape {got_shape}; it should be {due_shape}, one loss a pair. The mean over pairs is "
     "taken later.",
@@ -43,6 +46,13 @@ _GROUP_HINTS = {
     "policy. There it is 0.",
     "one_group": "Mean and spread are taken over the whole batch. An easy prompt would then lift all its responses: a "
     "response is compared with the others to *its* prompt, along dim 1.",
+    "one_spread": "The mean is the group's, but the standard deviation is that of the whole batch: an easy prompt, "
+    "where all do well, would then teach less. Take it along dim 1, too.",
+    "squares_counted": "The mean is right, but unscored places add to the squares of your standard deviation. Put 0 "
+    "there *after* the mean is taken off.",
+    "inside_the_root": "Groups with a small spread are off: the 1e-4 stands inside your root, where it weighs as much "
+    "as a spread of 0.01. Take the root first.",
+    "another_guard": "Groups with a small spread are off: what you add to the standard deviation is not 1e-4.",
     "columns": "You compare down the columns, responses to different prompts. A group is a row: dim 1.",
     "not_scaled": "These are differences from the group's mean, not yet divided by the group's standard deviation.",
     "not_centred": "The group's mean is not taken off. Without it, every response to an easy prompt looks good.",
@@ -55,6 +65,8 @@ _GROUP_HINTS = {
     "lone_response": "A group in which one response alone was scored has nothing to compare it with: its advantage is "
     "0, and yours is {got:.4g}.",
 }
+
+_OTHER_GUARDS = (1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-3)
 
 
 def dpo_losses_verdict(inputs: dict, outputs: dict) -> Verdict:
@@ -80,11 +92,14 @@ def _dpo_causes(inputs: dict, chosen: Tensor, rejected: Tensor, beta: float, due
         ("beta_outside", beta * loss(chosen - rejected)),
         ("beta_divides", loss((chosen - rejected) / beta)),
         ("probabilities", (-due).exp()),
+        ("minus_probability", -(-due).exp()),
+        ("reference_added", loss(beta * (2 * policy - (chosen - rejected)))),
         ("probability_of_error", 1 - (-due).exp()),
         ("wrong_sign", -due),
         ("margin", beta * (chosen - rejected)),
         ("summed", loss(beta * (chosen + rejected))),
         ("log2", due / math.log(2)),
+        ("log10", due / math.log(10)),
         ("rejected_forgotten", loss(beta * chosen)),
     ]
 
@@ -124,6 +139,14 @@ def _group_causes(inputs: dict, due: Tensor) -> Causes:
         ],
         "unscored_moved": [(rewards - mean) / spread, (zeroed - mean) / spread],
         "one_group": [(rewards - everyone.mean()) / (everyone.std() + 1e-4)],
+        "one_spread": [off / (each.std() + 1e-4) for each in (everyone, off[scored])],
+        "squares_counted": [
+            (rewards - mean) / ((each.square().sum(1, keepdim=True) / free).sqrt() + 1e-4)
+            for each in (rewards - mean, zeroed - mean)
+            for free in ((count - 1).clamp_min(1), count, rewards.shape[1] - 1)
+        ],
+        "inside_the_root": [off / (variance + 1e-4).sqrt()],
+        "another_guard": [off / (variance.sqrt() + guard) for guard in _OTHER_GUARDS],
         "columns": [_columns(rewards, scored)],
         "not_scaled": [off],
         "not_centred": [zeroed / spread],

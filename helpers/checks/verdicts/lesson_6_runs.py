@@ -1,6 +1,7 @@
 """Verdicts of exercises 6.3 and 6.4: seven runs to tell apart by what they keep, and six by their first log."""
 
 import math
+from dataclasses import replace
 
 from helpers.checks.calls.lesson_6_runs import first_logs, ledgers
 from helpers.checks.verdicts.compare import Verdict, text_verdict
@@ -19,6 +20,12 @@ _KEPT_HINTS = {
     "is_copied_ppo": "That run has a value head and two sets of weights: PPO with a copied reference.",
 }
 
+_SAME_NAME = (
+    "You returned {got} for each of the tables, and in each the runs stand in another order. Which figure makes it "
+    "that run? If you look for the largest or the smallest of something: where all runs are equal, `max` and `min` "
+    "return the first."
+)
+
 _LOG_HINTS = {
     "is_healthy": "That run is healthy: it starts at log 2 with both rewards 0, and people agree more from step to "
     "step.",
@@ -35,10 +42,9 @@ _LOG_HINTS = {
 
 def grpo_run_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against the rule of each method: what it must keep to compute its loss."""
-    kept = ledgers(inputs)
-    kinds = {name: _kind_of_ledger(ledger, kept) for name, ledger in kept.items()}
-    (due,) = [name for name, kind in kinds.items() if kind == "shared_grpo"]
-    return text_verdict(outputs, due, {name: f"is_{kind}" for name, kind in kinds.items()}, _KEPT_HINTS)
+    tables = ledgers(inputs)
+    kinds = [{name: _kind_of_ledger(ledger, kept) for name, ledger in kept.items()} for kept in tables]
+    return _verdict_on_tables(outputs, "shared_grpo", kinds, _KEPT_HINTS)
 
 
 def _kind_of_ledger(ledger: dict[str, int], kept: dict[str, dict[str, int]]) -> str:
@@ -53,9 +59,8 @@ def _kind_of_ledger(ledger: dict[str, int], kept: dict[str, dict[str, int]]) -> 
 
 def outdated_reference_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against what each fault does to the first step, where a right reference equals the policy."""
-    kinds = {name: _kind_of_log(log) for name, log in first_logs(inputs).items()}
-    (due,) = [name for name, kind in kinds.items() if kind == "outdated"]
-    return text_verdict(outputs, due, {name: f"is_{kind}" for name, kind in kinds.items()}, _LOG_HINTS)
+    kinds = [{name: _kind_of_log(log) for name, log in logs.items()} for logs in first_logs(inputs)]
+    return _verdict_on_tables(outputs, "outdated", kinds, _LOG_HINTS)
 
 
 def _kind_of_log(log: dict[str, list[float]]) -> str:
@@ -67,3 +72,18 @@ def _kind_of_log(log: dict[str, list[float]]) -> str:
     if math.isclose(log["loss"][-1], math.log(2), abs_tol=1e-6):
         return "stuck"
     return "healthy" if log["people agree"][-1] > log["people agree"][0] else "swapped"
+
+
+def _verdict_on_tables(outputs: dict, asked: str, tables: list[dict[str, str]], hints: dict) -> Verdict:
+    """The verdict on an answer that names the run of the `asked` kind in each table of kinds by name."""
+    got = [outputs[f"run_{number}"] for number in range(1, len(tables) + 1)]
+    alike = len(set(got)) == 1
+    hints = {**hints, "one_name_for_all": _SAME_NAME.format(got=repr(got[0]))}
+    for number, kinds in enumerate(tables, start=1):
+        (due,) = [name for name, kind in kinds.items() if kind == asked]
+        causes = {name: "one_name_for_all" if alike else f"is_{kind}" for name, kind in kinds.items()}
+        one = {"output": got[number - 1], "kind": outputs[f"kind_{number}"]}
+        verdict = text_verdict({**one, "inputs_changed": outputs["inputs_changed"]}, due, causes, hints)
+        if not verdict.passed:
+            return replace(verdict, got=f"{verdict.got} in table {number} of {len(tables)}")
+    return Verdict(True, ", ".join(got), ", ".join(got))

@@ -8,6 +8,6 @@ def run_diagnosis(log):
         return "wrong_reference"
     if sorted(ratio)[len(ratio) // 2] > 5:
         return "learning_rate_too_high"
-    if log["objective/scores"][-1] > 1 and kl[-1] > 20:
+    if log["objective/scores"][-1] > 0 and kl[-1] > 20:
         return "no_kl_penalty"
     return "healthy"

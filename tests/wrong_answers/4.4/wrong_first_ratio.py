@@ -1,0 +1,13 @@
+# hint: averaged_away
+import torch
+
+
+def run_diagnosis(log):
+    kl, ratio = log["objective/kl"], log["val/ratio_max"]
+    if kl[0] > 1:
+        return "wrong_reference"
+    if ratio[0] > 5:
+        return "learning_rate_too_high"
+    if kl[-1] > 20 and log["objective/scores"][-1] > 0:
+        return "no_kl_penalty"
+    return "healthy"

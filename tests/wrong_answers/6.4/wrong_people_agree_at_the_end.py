@@ -1,0 +1,3 @@
+# hint: is_healthy
+def outdated_reference(logs):
+    return max(logs, key=lambda name: logs[name]['people agree'][-1])
