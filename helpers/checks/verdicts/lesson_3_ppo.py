@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.distributions import Categorical, kl_divergence
 
-from helpers.checks.verdicts.compare import Causes, Verdict, failed, number_verdict, tensor_verdict
+from helpers.checks.calls.lesson_3_ppo import CLIPRANGES
+from helpers.checks.verdicts.compare import Causes, Verdict, agree, failed, number_verdict, tensor_verdict
 
 _KL_HINTS = {
     "kl_reversed": "This is KL(reference || policy). PPO asks how surprised the *reference* is by what the *policy* "
@@ -47,6 +49,11 @@ _LOSS_HINTS = {
     "loss_mean_of_means": "You averaged each response first and then the responses, so a token of a short response "
     "counts more than one of a long response. One mean over all real tokens.",
     "loss_summed": "This is the sum. Divide by the number of real tokens.",
+    "loss_range_typed_in": "You wrote 0.8 and 1.2; the range is an argument here.",
+    "loss_without_gradient": "Your loss has the right value and no gradient: .detach(), .item() or no_grad cut it off, "
+    "so no optimizer can make it small.",
+    "loss_other_gradient": "Your loss has the right value and another gradient than is due: a part of it was cut off, "
+    "by .detach() or no_grad. The ratio and the clipped ratio both come from new_logprobs.",
 }
 
 _REWARD_HINTS = {
@@ -118,15 +125,32 @@ def _kl_of(p: Tensor, q: Tensor) -> Tensor:
 
 
 def clipped_loss_verdict(inputs: dict, outputs: dict) -> Verdict:
-    """Against the four cases of the objective, told apart token by token in float64."""
+    """Against the four cases of the objective, told apart token by token in float64, and their slopes."""
     new, old, advantages = (inputs[name].double() for name in ("new_logprobs", "old_logprobs", "advantages"))
-    mask, cliprange = inputs["mask"], inputs["cliprange"]
-    gains = []
-    for ratio, advantage in zip((new - old).exp()[mask].tolist(), advantages[mask].tolist(), strict=True):
+    mask, change = inputs["mask"], new - old
+    for number, cliprange in enumerate(CLIPRANGES, start=1):
+        due, due_gradient = _loss_and_gradient(change, advantages, mask, cliprange)
+        one = {"output": outputs[f"loss_{number}"], "kind": outputs[f"kind_{number}"]}
+        one["inputs_changed"] = outputs["inputs_changed"]
+        verdict = number_verdict(one, due, _loss_causes(change, advantages, mask, cliprange), _LOSS_HINTS)
+        if not verdict.passed:
+            return replace(verdict, got=f"{verdict.got} with cliprange {cliprange}")
+        got = outputs[f"gradient_{number}"]
+        if not agree(got, due_gradient):
+            name = "loss_other_gradient" if got.numel() and got.any() else "loss_without_gradient"
+            return Verdict(False, f"{verdict.got}, cut off", f"{verdict.due}, with a gradient", _LOSS_HINTS[name], name)
+    return verdict
+
+
+def _loss_and_gradient(change: Tensor, advantages: Tensor, mask: Tensor, cliprange: float) -> tuple[float, Tensor]:
+    """The loss, and how it changes with each log-probability: not at all where the capped ratio is the one counted."""
+    loss, gradient, tokens = 0.0, torch.zeros_like(change), int(mask.sum())
+    for row, place in mask.nonzero().tolist():
+        ratio, advantage = change[row, place].exp().item(), advantages[row, place].item()
         capped = min(ratio, 1 + cliprange) if advantage > 0 else max(ratio, 1 - cliprange)
-        gains.append(capped * advantage)
-    due = -sum(gains) / len(gains)
-    return number_verdict(outputs, due, _loss_causes(new - old, advantages, mask, cliprange), _LOSS_HINTS)
+        loss -= capped * advantage / tokens
+        gradient[row, place] = -ratio * advantage / tokens if capped == ratio else 0
+    return loss, gradient
 
 
 def _loss_causes(change: Tensor, advantages: Tensor, mask: Tensor, cliprange: float) -> Iterator[tuple[str, float]]:
@@ -149,6 +173,7 @@ def _loss_causes(change: Tensor, advantages: Tensor, mask: Tensor, cliprange: fl
     yield "loss_padding_divides", torch.where(mask, losses, 0).mean().item()
     yield "loss_mean_of_means", (torch.where(mask, losses, 0).sum(1) / mask.sum(1)).mean().item()
     yield "loss_summed", losses[mask].sum().item()
+    yield "loss_range_typed_in", _losses(ratio, advantages, 0.8, 1.2)[mask].mean().item()
 
 
 def _losses(ratio: Tensor, advantages: Tensor, low: float, high: float) -> Tensor:
