@@ -40,12 +40,23 @@ def call_for_text(answer: Callable, inputs: dict) -> dict:
 
 def call_for_texts(answer: Callable, runs: Iterable[dict]) -> dict:
     """The same, for a name of each run: call the answer once for each, with its figures by name."""
+    return call_for_each(answer, ({"run": run} for run in runs))
+
+
+def call_for_each(answer: Callable, calls: Iterable[dict]) -> dict:
+    """The same, for a name from each of several calls; `texts_outputs` holds the types of what comes back."""
     found, changed = {}, False
-    for number, run in enumerate(runs, start=1):
-        named = call_for_text(answer, {"run": run})
+    for number, inputs in enumerate(calls, start=1):
+        named = call_for_text(answer, inputs)
         found |= {f"run_{number}": named["output"], f"kind_{number}": named["kind"]}
         changed = changed or named["inputs_changed"]
     return {**found, "inputs_changed": changed}
+
+
+def texts_outputs(calls: int) -> dict[str, type]:
+    """Names and types of what comes back from so many calls."""
+    names = {f"{part}_{number}": str for part in ("run", "kind") for number in range(1, calls + 1)}
+    return {**names, "inputs_changed": bool}
 
 
 def _called(answer: Callable, inputs: dict) -> tuple[object, bool]:

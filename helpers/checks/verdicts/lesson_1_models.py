@@ -5,7 +5,8 @@ from math import prod
 
 import torch
 
-from helpers.checks.verdicts.compare import Verdict, number_verdict, text_verdict
+from helpers.checks.verdicts.compare import Verdict, number_verdict
+from helpers.checks.verdicts.draws import draws_verdict
 
 _BYTES_HINTS = {
     "scales_forgotten": "The scales are missing: each row of a quantized weight keeps its largest magnitude beside "
@@ -104,14 +105,13 @@ _IN_EVAL_HINTS = {
     "8-bit train": "8-bit it is, but in train(): `alone` and `in_a_batch` agree up to the noise of another order of "
     "summation. In eval() the outlier columns of *other* rows decide what is rounded in yours.",
     "other_name": "That is none of the names of the runs. Return one of the keys of `runs`, letter for letter.",
+    "none_met": "Your function returned nothing (None): no run met your conditions. Equal calculations agree only up "
+    "to 1e-5, so compare with a tolerance, not with torch.equal.",
 }
 
 
 def eight_bit_in_eval_verdict(inputs: dict, outputs: dict) -> Verdict:
     """The run that was computed so: its log-probabilities repeat, and change when other texts stand beside it."""
-    from helpers.checks.calls.lesson_1_models import VARIANTS
+    from helpers.checks.calls.lesson_1_models import drawn, ways_of
 
-    names = [name.removesuffix(": alone") for name in inputs if name.endswith(": alone")]  # as VARIANTS are ordered
-    variants = dict(zip(names, VARIANTS, strict=True))
-    due = next(name for name, variant in variants.items() if variant == "8-bit eval")
-    return text_verdict(outputs, due, variants, _IN_EVAL_HINTS)
+    return draws_verdict(outputs, [ways_of(draw) for draw in drawn(inputs)], "8-bit eval", _IN_EVAL_HINTS)
