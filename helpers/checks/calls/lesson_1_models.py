@@ -19,7 +19,10 @@ _WIDTH, _VOCABULARY, _TOKENS, _OTHERS = 256, 50, 100, 60
 
 
 def bytes_in_8bit_inputs(seed: int) -> dict:
-    """A small model's tensors: layers with biases and norms, a tied output layer, and a head of its own in float32."""
+    """A small model's tensors: layers with biases and norms, a tied output layer, and a head of its own in float32.
+
+    Of the names in `skipped` one is the beginning of another layer's, and one ends as other layers' names do.
+    """
     generator = torch.Generator().manual_seed(seed)
 
     def size(least: int, most: int) -> int:
@@ -42,13 +45,14 @@ def bytes_in_8bit_inputs(seed: int) -> dict:
             add(f"layers.{number}.{name}", "Linear", "weight", [rows, columns])
             add(f"layers.{number}.{name}", "Linear", "bias", [rows])
         add(f"layers.{number}.norm", "RMSNorm", "weight", [width], bytes_each=4)
+    add("score_in", "Linear", "weight", [size(20, 30), width])
     add("score", "Linear", "weight", [size(30, 40), width], bytes_each=4)
     tied = {**tensors[0], "layer": "lm_head", "kind": "Linear"}
-    return {"tensors": [*tensors, tied], "skipped": ["lm_head", "score"]}
+    return {"tensors": [*tensors, tied], "skipped": ["lm_head", "score", "layers.1.q_proj"]}
 
 
 def eight_bit_in_eval_inputs(seed: int) -> dict:
-    """Several draws (`_five_runs`); in the first the run with dropout stands before the one in eval() and looks like it.
+    """Several draws (`_five_runs`); in the first the run with dropout stands before the one in eval().
 
     There, too, the mean change beside other texts is largest with dropout, so that a mean of signed changes shows.
     """

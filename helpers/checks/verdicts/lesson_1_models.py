@@ -15,6 +15,8 @@ _BYTES_HINTS = {
     "half_scales": "The scales take 4 bytes each, float32, whatever dtype the model came in.",
     "output_layer_quantized": "You quantized what `skipped` names. These layers stay in their own dtype: an output "
     "layer, rounded, would move every probability.",
+    "parts_of_names": "You compared parts of names. `skipped` holds whole ones: `score` is not `score_in`, and "
+    "`layers.1.q_proj` is not every q_proj.",
     "embedding_quantized": "You quantized the embedding. It is a table to look rows up in, no Linear, and stays as it "
     "is.",
     "tied_twice": "The output layer and the embedding are one tensor (the same address), so its bytes are there once.",
@@ -81,6 +83,15 @@ def _bytes_causes(tensors: list[dict], skipped: list[str], due: float) -> Iterat
         yield name, total(scale=scale)
     for among in (tensors, once, tied_last):
         yield "output_layer_quantized", total(among, int8=is_weight)
+    for is_in in (
+        lambda layer: any(name in layer for name in skipped),
+        lambda layer: layer.startswith(tuple(skipped)),
+        lambda layer: layer.split(".")[-1] in {name.split(".")[-1] for name in skipped},
+        lambda layer: layer.endswith(tuple(name.split(".")[-1] for name in skipped)),
+        lambda layer: layer in {name.split(".")[-1] for name in skipped},
+        lambda layer: layer.split(".")[-1] in skipped,
+    ):
+        yield "parts_of_names", total(int8=lambda t, is_in=is_in: is_weight(t) and not is_in(t["layer"]))
     yield "tied_twice", total(tensors)
     for among in (once, tensors):
         yield "embedding_quantized", total(among, int8=lambda t: is_int8(t) or t["kind"] == "Embedding")
