@@ -67,10 +67,14 @@ def _gradient(value: object, leaf: Tensor) -> Tensor:
 
 
 def token_rewards_inputs(seed: int) -> dict:
-    """Prompts padded on the left, responses padded on the right, and log-probabilities at the padding too."""
+    """Prompts padded on the left, responses padded on the right, and log-probabilities at the padding too.
+
+    The last column is padding in every row. In one, both log-probabilities are -inf there: their difference is nan.
+    """
     generator = torch.Generator().manual_seed(seed)
     prompt, response = 5, 11
     policy, reference = -4 * torch.rand(2, _ROWS, response, generator=generator) - 0.1
+    policy[0, -1] = reference[0, -1] = -torch.inf
     prompts = 1 + torch.randperm(_ROWS, generator=generator)  # real tokens: 1 to 4 of a prompt, 1 to 6 of a response
     responses = (1 + torch.randperm(6, generator=generator))[:_ROWS]
     is_prompt = torch.arange(prompt) >= prompt - prompts[:, None]

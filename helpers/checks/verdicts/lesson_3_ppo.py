@@ -9,12 +9,22 @@ from torch import Tensor
 from torch.distributions import Categorical, kl_divergence
 
 from helpers.checks.calls.lesson_3_ppo import CLIPRANGES
-from helpers.checks.verdicts.compare import Causes, Verdict, agree, failed, number_verdict, tensor_verdict
+from helpers.checks.verdicts.compare import (
+    Causes,
+    Verdict,
+    agree,
+    cause_of,
+    failed,
+    number_verdict,
+    tensor_verdict,
+)
 
 _KL_HINTS = {
     "kl_reversed": "This is KL(reference || policy). PPO asks how surprised the *reference* is by what the *policy* "
     "writes, so the probabilities that weigh the sum are the policy's.",
     "kl_negative": "Right size, wrong sign. A KL is never below 0: log policy - log reference, weighed by the policy.",
+    "kl_reference_weighs": "The difference is right, but the reference's probabilities weigh it. Weigh with the "
+    "policy's, p.exp().",
     "kl_of_averages": "You averaged over the vocabulary. The probabilities are the weights already: sum.",
     "kl_unweighted": "Each token of the vocabulary counts the same in your sum. It counts as often as the policy says "
     "it: multiply by the policy's probability before you sum.",
@@ -75,8 +85,10 @@ _REWARD_HINTS = {
     "reward_padding": "Padding pays a penalty in your result: the log-probabilities there mean nothing. Use the part "
     "of mask that belongs to the response, and 0 where it is false.",
     "reward_prompt_mask": "You took the first columns of mask. They belong to the prompt; the response is at the end.",
-    "reward_k3": "The penalty is k3, which is made for logging: its gradient is another one. PPO pays with k1, the "
-    "plain difference of the log-probabilities.",
+    "reward_k3": "The penalty is k3, which is made for logging. PPO treats a payment as a fixed number, and then only "
+    "k1, the plain difference of the log-probabilities, pulls the policy along the gradient of the KL, on average.",
+    "reward_nan_at_padding": "A padded position came out as nan. What stands there means nothing, and nan * 0 is nan: "
+    "choose with torch.where(real, penalty, 0) instead of multiplying.",
     "reward_all_at_the_end": "All of the penalty stands at the last token. Each token pays for its own drift, so that "
     "the policy learns which one was dear.",
 }
@@ -105,11 +117,12 @@ def _kl_causes(policy: Tensor, reference: Tensor, mask: Tensor, due: Tensor) -> 
     return [
         ("kl_reversed", kept((q.exp() * (q - p)).sum(-1))),
         ("kl_negative", -due),
-        ("kl_negative", kept((q.exp() * (p - q)).sum(-1))),
+        ("kl_reference_weighs", kept((q.exp() * (p - q)).sum(-1))),
         ("kl_of_averages", due / policy.shape[-1]),
         ("kl_unweighted", kept((p - q).sum(-1))),
         ("kl_unweighted", kept((p - q).mean(-1))),
         ("kl_of_logits", kept((p.exp() * (policy - reference)).sum(-1))),
+        ("kl_of_logits", kept((policy.exp() * (policy - reference)).sum(-1))),
         ("kl_in_bits", due / math.log(2)),
         ("kl_is_cross_entropy", kept(-(p.exp() * q).sum(-1))),
         ("kl_over_positions", kept(_kl_of(policy.log_softmax(1), reference.log_softmax(1)))),
@@ -191,6 +204,11 @@ def token_rewards_verdict(inputs: dict, outputs: dict) -> Verdict:
                 drift = policy[row, place].item() - reference[row, place].item()
                 ends = place + 1 == len(real) or not real[place + 1]
                 due[row, place] = -inputs["kl_coef"] * drift + (score if ends else 0)
+    got = outputs["output"]
+    if got.shape == due.shape and got.isnan().any() and not outputs["inputs_changed"]:
+        causes = [*_reward_causes(inputs), ("reward_nan_at_padding", due)]
+        name = cause_of(got.nan_to_num(0), [(name, wrong.nan_to_num(0)) for name, wrong in causes])
+        return failed("reward_nan_at_padding" if name == "unknown" else name, got, due, _REWARD_HINTS)
     return tensor_verdict(outputs, due, _reward_causes(inputs), _REWARD_HINTS)
 
 
