@@ -12,6 +12,11 @@ _BYTES_HINTS = {
     "scales_forgotten": "The scales are missing: each row of a quantized weight keeps its largest magnitude beside "
     "its integers, 4 bytes.",
     "scale_a_column": "A scale belongs to a *row* of the weight, shape[0] of them. You counted shape[1].",
+    "scale_of_one_byte": "You counted one byte for each scale. The integers take one byte; a scale is float32, 4 "
+    "bytes.",
+    "scale_a_matrix": "You counted one scale for each weight. There is one for each of its *rows*, shape[0] of them.",
+    "norms_left_out": "The norms are missing. They stay in their own dtype and take memory, too.",
+    "skipped_left_out": "The layers that `skipped` names are missing. They are not quantized, but they are there.",
     "half_scales": "The scales take 4 bytes each, float32, whatever dtype the model came in.",
     "output_layer_quantized": "You quantized what `skipped` names. These layers stay in their own dtype: an output "
     "layer, rounded, would move every probability.",
@@ -79,18 +84,13 @@ def _bytes_causes(tensors: list[dict], skipped: list[str], due: float) -> Iterat
         "scales_forgotten": lambda t: 0,
         "scale_a_column": lambda t: 4 * t["shape"][1],
         "half_scales": lambda t: 2 * t["shape"][0],
+        "scale_of_one_byte": lambda t: t["shape"][0],
+        "scale_a_matrix": lambda t: 4,
     }.items():
         yield name, total(scale=scale)
     for among in (tensors, once, tied_last):
         yield "output_layer_quantized", total(among, int8=is_weight)
-    for is_in in (
-        lambda layer: any(name in layer for name in skipped),
-        lambda layer: layer.startswith(tuple(skipped)),
-        lambda layer: layer.split(".")[-1] in {name.split(".")[-1] for name in skipped},
-        lambda layer: layer.endswith(tuple(name.split(".")[-1] for name in skipped)),
-        lambda layer: layer in {name.split(".")[-1] for name in skipped},
-        lambda layer: layer.split(".")[-1] in skipped,
-    ):
+    for is_in in _looser_than_in(skipped):
         yield "parts_of_names", total(int8=lambda t, is_in=is_in: is_weight(t) and not is_in(t["layer"]))
     yield "tied_twice", total(tensors)
     for among in (once, tensors):
@@ -101,10 +101,29 @@ def _bytes_causes(tensors: list[dict], skipped: list[str], due: float) -> Iterat
         yield "rest_in_two_bytes", total(among, rest=lambda t: 2 * prod(t["shape"]))
         yield "all_one_byte", total(among, int8=lambda t: True, scale=lambda t: 0)
     for scale in (lambda t: 0, lambda t: 4 * t["shape"][0]):
+        for among in (once, tied_last):
+            yield "all_one_byte", total(among, int8=lambda t: t["layer"] not in skipped, scale=scale)
+    yield "norms_left_out", total([t for t in once if t["kind"] != "RMSNorm"])
+    for among in (once, tied_last):
+        yield "skipped_left_out", total([t for t in among if t["layer"] not in skipped])
+    for scale in (lambda t: 0, lambda t: 4 * t["shape"][0]):
         yield "quantized_alone", total(scale=scale, rest=lambda t: 0)
     one_byte_bias = total(rest=lambda t: prod(t["shape"]) * (1 if t["tensor"] == "bias" else t["bytes_each"]))
     yield from [("biases_quantized", one_byte_bias), ("in_bits", 8 * due)]
     yield from [("in_mib", due / unit) for unit in (2**20, 1e6, 2**10, 1e3)]
+
+
+def _looser_than_in(skipped: list[str]) -> list[Callable[[str], bool]]:
+    """Ways to compare a layer with `skipped` that take in other layers, too, or miss some."""
+    last_parts = tuple(name.split(".")[-1] for name in skipped)
+    return [
+        lambda layer: any(name in layer for name in skipped),
+        lambda layer: layer.startswith(tuple(skipped)),
+        lambda layer: layer.split(".")[-1] in last_parts,
+        lambda layer: layer.endswith(last_parts),
+        lambda layer: layer in last_parts,
+        lambda layer: layer.split(".")[-1] in skipped,
+    ]
 
 
 _IN_EVAL_HINTS = {

@@ -22,6 +22,10 @@ _TRAINED_WEIGHTS_HINTS = {
     "r.",
     "digits_in_the_name": 'You looked for the digits of a block\'s number anywhere in the name: "1" is in "10" and '
     '"11" too. Split the name at its dots and compare whole numbers.',
+    "nothing_counted": "No layer met your conditions. A part of a name is a string, and `layers_to_transform` holds "
+    'whole numbers: "11" is not 11.',
+    "one_of_two": "You counted layers that meet one of the two conditions. A layer needs both, the block and the name: "
+    "`and`, not `or`.",
     "endings": "You took `fused_q_proj` for a `q_proj`. peft compares whole parts of a name, between dots.",
     "first_blocks": "You counted as many blocks as `layers_to_transform` is long, or the first or last ones. It holds "
     "their *numbers*: look for a range, a slice or a len().",
@@ -75,6 +79,8 @@ def _counting_causes(linears, r, lora_alpha, target_modules, layers_to_transform
     ):
         yield "endings", total(target=target)
         yield "endings", total(target=target, layer=lambda name: True)
+    yield "nothing_counted", 0
+    yield "one_of_two", total(layer=lambda name: is_in_layer(name) or is_target(name), target=lambda name: True)
     yield "all_layers", total(layer=lambda name: True)
     for layer in (is_in_layer, lambda name: True):
         yield "all_modules", total(target=lambda name: True, layer=layer)

@@ -47,10 +47,17 @@ _LOSS_HINTS = {
     "loss_sign": "Right size, wrong sign: an optimizer makes this small, and so the gain must be its negative.",
     "loss_not_clipped": "The ratio is not clipped: nothing keeps one batch from moving the policy far.",
     "loss_always_clipped": "You used the clipped ratio everywhere. Where the policy moved the wrong way (ratio 1.5 at "
-    "a bad token) that cuts the gradient that would bring it back: take the smaller of clipped and plain gain.",
+    "a bad token) that cuts the gradient that would bring it back: take the smaller of clipped and plain gain, token "
+    "by token, before you average.",
     "loss_one_side": "The ratio is only held from above. A token made unlikely, below 1 - cliprange, needs the same.",
     "loss_ratio_upside_down": "Your ratio is old / new. It is new / old: exp(new - old).",
     "loss_without_exp": "The difference of the log-probabilities is not the ratio yet: exp() of it is.",
+    "loss_ratio_of_logs": "You divided logarithms. The ratio of two probabilities is exp() of the *difference* of "
+    "their logarithms.",
+    "loss_smaller_ratio": "You took the smaller of the two ratios. The smaller *gain* counts: multiply by the "
+    "advantage first, for a negative one turns the order round.",
+    "loss_range_around_0": "You clipped the ratio to ± cliprange. A ratio that has not moved is 1: from 1 - cliprange "
+    "to 1 + cliprange.",
     "loss_log_clipped": "You clipped the logarithm of the ratio to ± cliprange. The range is one of ratios, 1 - "
     "cliprange to 1 + cliprange: exp() first.",
     "loss_padding": "Padding counts in your mean. Average over the tokens where mask is true.",
@@ -85,6 +92,12 @@ _REWARD_HINTS = {
     "reward_padding": "Padding pays a penalty in your result: the log-probabilities there mean nothing. Use the part "
     "of mask that belongs to the response, and 0 where it is false.",
     "reward_prompt_mask": "You took the first columns of mask. They belong to the prompt; the response is at the end.",
+    "reward_of_other_rows": "Each row has scores of other rows in it. `rewards[:, last]` takes these columns of *all* "
+    "rows: index rows and columns together, rewards[torch.arange(len(scores)), last].",
+    "reward_one_early": "The score stands one place too far left. With n real tokens, the last is n - 1.",
+    "reward_score_priced": "kl_coef multiplies the score, too. It is the price of a nat: the score is paid whole.",
+    "reward_absolute": "Your penalty takes drift in either direction. A token that the policy says *less* often than "
+    "the reference is paid for: over the tokens that it writes, the differences average to the KL.",
     "reward_k3": "The penalty is k3, which is made for logging. PPO treats a payment as a fixed number, and then only "
     "k1, the plain difference of the log-probabilities, pulls the policy along the gradient of the KL, on average.",
     "reward_nan_at_padding": "A padded position came out as nan. What stands there means nothing, and nan * 0 is nan: "
@@ -145,7 +158,9 @@ def clipped_loss_verdict(inputs: dict, outputs: dict) -> Verdict:
         due, due_gradient = _loss_and_gradient(change, advantages, mask, cliprange)
         one = {"output": outputs[f"loss_{number}"], "kind": outputs[f"kind_{number}"]}
         one["inputs_changed"] = outputs["inputs_changed"]
-        verdict = number_verdict(one, due, _loss_causes(change, advantages, mask, cliprange), _LOSS_HINTS)
+        of_logs = _losses(new / old, advantages, 1 - cliprange, 1 + cliprange)[mask].mean().item()
+        causes = [*_loss_causes(change, advantages, mask, cliprange), ("loss_ratio_of_logs", of_logs)]
+        verdict = number_verdict(one, due, causes, _LOSS_HINTS)
         if not verdict.passed:
             return replace(verdict, got=f"{verdict.got} with cliprange {cliprange}")
         got = outputs[f"gradient_{number}"]
@@ -175,6 +190,8 @@ def _loss_causes(change: Tensor, advantages: Tensor, mask: Tensor, cliprange: fl
         "loss_sign": -losses,
         "loss_not_clipped": -ratio * advantages,
         "loss_always_clipped": -clipped * advantages,
+        "loss_smaller_ratio": -torch.minimum(ratio, clipped) * advantages,
+        "loss_range_around_0": _losses(ratio, advantages, -cliprange, cliprange),
         "loss_one_side": -torch.minimum(ratio * advantages, ratio.clamp(max=high) * advantages),
         "loss_ratio_upside_down": _losses((-change).exp(), advantages, low, high),
         "loss_without_exp": _losses(change, advantages, low, high),
@@ -227,6 +244,11 @@ def _reward_causes(inputs: dict) -> Causes:
         ("reward_last_column", penalty + (places == len(places) - 1) * scores),
         ("reward_prompt_counted", penalty + (places == mask.sum(1, keepdim=True) - 1) * scores),
         ("reward_one_late", penalty + (places == last + 1) * scores),
+        ("reward_one_early", penalty + (places == (last - 1) % len(places)) * scores),
+        ("reward_score_priced", penalty + at_last * scores * kl_coef),
+        ("reward_absolute", at_last * scores - penalty.abs()),
+        ("reward_of_other_rows", penalty + (at_last * scores).sum(0)),
+        ("reward_of_other_rows", penalty + at_last.any(0) * scores),
         ("reward_first_token", penalty + (places == 0) * scores),
         ("reward_everywhere", penalty + real * scores),
         ("reward_everywhere", penalty + scores),
