@@ -42,7 +42,7 @@ EXERCISES = (
         "nf4_round_trip",
         points=2,
         difficulty=2,
-        minutes=10,
+        minutes=15,
         agrees_with="bitsandbytes' 4-bit kernel, there and back",
         hints=(
             "Reshape first, so that each row is one block. Then it is absmax again, but the value goes to the nearest "
@@ -74,7 +74,7 @@ EXERCISES = (
         points=2,
         difficulty=2,
         minutes=10,
-        agrees_with="how the five runs were made",
+        agrees_with="how the runs were made",
         hints=(
             "`alone`, `again` and `in_a_batch` hold log-probabilities of the *same* tokens of the *same* text. Which "
             "of the three should agree in train(), and which in eval()? What else makes two of them differ?",

@@ -41,7 +41,7 @@ EXERCISES = (
         "gradient_of_lora_b",
         points=2,
         difficulty=2,
-        minutes=10,
+        minutes=18,
         agrees_with="autograd, through a layer that peft adapted with use_rslora=True",
         hints=(
             "Call h = x Aᵀ what A makes of the input. The adapter adds scale · h Bᵀ to the output: an ordinary linear "
@@ -56,7 +56,7 @@ EXERCISES = (
         "loss_of_rank",
         points=2,
         difficulty=2,
-        minutes=10,
+        minutes=15,
         agrees_with="the eigenvalues of updateᵀ update",
         hints=(
             "The best matrix of rank r keeps the r largest singular values and drops the others (Eckart and Young). "
@@ -72,7 +72,7 @@ EXERCISES = (
         points=2,
         difficulty=2,
         minutes=10,
-        agrees_with="how the five runs were made",
+        agrees_with="how the runs were made",
         hints=(
             "Switching adapters off removes what tensors named `lora_…` add, and nothing else. So which tensors must "
             "be the same before and after?",

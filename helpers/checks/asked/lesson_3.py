@@ -9,7 +9,7 @@ EXERCISES = (
         "policy_and_reference_logprobs",
         points=3,
         difficulty=3,
-        minutes=15,
+        minutes=25,
         agrees_with="two separate models, with the adapter and without",
         hints=(
             "Both results come from the same three lines, so write them once, as a function inside yours, and "
@@ -62,7 +62,7 @@ EXERCISES = (
         "token_rewards",
         points=2,
         difficulty=2,
-        minutes=10,
+        minutes=15,
         agrees_with="a walk over each response, token by token",
         hints=(
             "mask covers prompt and response, the log-probabilities only the response. Which columns of mask belong to "
@@ -95,7 +95,7 @@ EXERCISES = (
         points=3,
         difficulty=3,
         minutes=15,
-        agrees_with="how the six runs were made",
+        agrees_with="how the nine runs were made",
         hints=(
             "Begin with what can be seen before any update. Ratios that are not 1 have one reason. A KL that is not 0 "
             "has two, and the ratios tell them apart. Whatever is left had a clean first log.",

@@ -25,10 +25,13 @@ INT8_LINEAR_OUTPUTS = {"output": Tensor, "kind": str, "inputs_changed": bool}
 def int8_linear_inputs(seed: int) -> dict:
     """A batch and a weight whose rows differ in size by a factor of 100, so that one scale for all shows.
 
-    In the first row of each the largest value is negative, so that a scale without abs() shows.
+    In the first row of each the largest value is negative, so that a scale without abs() shows. The second rows agree
+    in their signs, so that their sum is large and float16 cannot hold it.
     """
     generator = torch.Generator().manual_seed(seed)
-    return {"x": _rows(5, 32, generator), "weight": _rows(7, 32, generator)}
+    x, weight = _rows(5, 32, generator), _rows(7, 32, generator)
+    weight[1] = weight[1].copysign(x[1])
+    return {"x": x, "weight": weight}
 
 
 def call_int8_linear(answer: Callable, inputs: dict) -> dict:

@@ -5,14 +5,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.observe import NUMBER_OUTPUTS, TEXT_OUTPUTS, call_for_number, call_for_text
+from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_each, call_for_number, texts_outputs
 
 LOSS_OF_RANK_OUTPUTS = NUMBER_OUTPUTS
-LOST_REFERENCE_OUTPUTS = TEXT_OUTPUTS
 call_loss_of_rank = call_for_number
 
 # The runs in the order in which they are made. Which name each has is drawn.
 RUNS = ("loud", "untrained", "reordered", "second adapter", "bias trained")
+DRAWS = 4  # so often is the answer asked, each time about five other runs: no guess is lucky every time
+LOST_REFERENCE_OUTPUTS = texts_outputs(DRAWS)
 _BASE = {
     "q_proj.base_layer.weight": (8, 8),
     "q_proj.base_layer.bias": (8,),
@@ -20,6 +21,7 @@ _BASE = {
     "up_proj.base_layer.bias": (12,),
     "norm.weight": (8,),
 }
+_MOVED, _STEP = "up_proj.base_layer.bias", 2**-7
 _ADAPTER = {
     "q_proj.lora_A.default.weight": (2, 8),
     "q_proj.lora_B.default.weight": (8, 2),
@@ -40,19 +42,31 @@ def loss_of_rank_inputs(seed: int) -> dict:
 
 
 def lost_reference_inputs(seed: int) -> dict:
-    """Five trainings: the tensors of each before and after, in the order in which they were saved.
+    """Several draws (`_five_trainings`); the first begins with the loud run and ends with the one that is due."""
+    generator = torch.Generator().manual_seed(seed)
+    draws = [_five_trainings(generator, order) for order in ([0, 2, 3, 1, 4], *[None] * (DRAWS - 1))]
+    return {f"draw {number}/{key}": value for number, draw in enumerate(draws) for key, value in draw.items()}
+
+
+def _five_trainings(generator: torch.Generator, order: list[int] | None) -> dict:
+    """The tensors of each run before and after, in the order in which they were saved.
 
     In one, a bias of the base has moved by a little, and its sum has not. In the others only adapters have: one by a
     lot, one not at all; one was saved in another order, and one has a second adapter afterwards.
+
+    Args:
+        generator: draws the tensors, and the names of the runs.
+        order: places in `RUNS`, as they are to stand among the names; drawn where it is None.
     """
-    generator = torch.Generator().manual_seed(seed)
     numbers = torch.randperm(9000, generator=generator)[: len(RUNS)] + 1000
     names = [f"run {number}" for number in numbers.tolist()]
-    inputs = {"names": [names[place] for place in torch.randperm(len(names), generator=generator).tolist()]}
+    order = order or torch.randperm(len(names), generator=generator).tolist()
+    inputs = {"names": [names[place] for place in order]}
     for name, run in zip(names, RUNS, strict=True):
         before = {tensor: torch.randn(shape, generator=generator) for tensor, shape in _BASE.items()}
         before |= {tensor: torch.randn(shape, generator=generator) for tensor, shape in _ADAPTER.items()}
         before |= {tensor: torch.zeros(shape) for tensor, shape in _ADAPTER.items() if "lora_B" in tensor}
+        before[_MOVED] = (before[_MOVED] / _STEP).round() * _STEP  # sums are exact: a rounding would give it away
         after = _trained(run, before, generator)
         inputs |= {f"{name}/before/{tensor}": value for tensor, value in before.items()}
         inputs |= {f"{name}/after/{tensor}": value for tensor, value in after.items()}
@@ -60,12 +74,15 @@ def lost_reference_inputs(seed: int) -> dict:
 
 
 def call_lost_reference(answer: Callable, inputs: dict) -> dict:
-    runs = {name: {"before": {}, "after": {}} for name in inputs["names"]}
+    draws: dict[str, dict] = {}
     for key, value in inputs.items():
-        if key != "names":
-            name, when, tensor = key.split("/")
-            runs[name][when][tensor] = value
-    return call_for_text(answer, {"runs": runs})
+        draw, _, rest = key.partition("/")
+        if rest == "names":
+            draws[draw] = {name: {"before": {}, "after": {}} for name in value}
+        else:
+            name, when, tensor = rest.split("/")
+            draws[draw][name][when][tensor] = value
+    return call_for_each(answer, ({"runs": runs} for runs in draws.values()))
 
 
 def _trained(run: str, before: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
@@ -76,8 +93,7 @@ def _trained(run: str, before: dict[str, Tensor], generator: torch.Generator) ->
         moved = size * torch.randn(value.shape, generator=generator) if tensor in _ADAPTER else 0
         after[tensor] = value + moved
     if run == "bias trained":
-        bias = after["up_proj.base_layer.bias"]
-        bias[:2] += torch.tensor([0.01, -0.01])
+        after[_MOVED][:2] += torch.tensor([_STEP, -_STEP])
     if run == "reordered":
         after = dict(reversed(after.items()))
     if run == "second adapter":

@@ -14,7 +14,8 @@ def trained_weights_inputs(seed: int) -> dict:
     """The linear layers of a model of 13 blocks, and what a LoraConfig says.
 
     Adapted are 3 of the 13 blocks, 1 and 11 among them, so that "1" in a name is not enough; and two of five layers,
-    one of them not square. `fused_q_proj` ends like `q_proj` and is none.
+    one of them not square. `fused_q_proj` ends like `q_proj` and is none. Blocks differ in size, as in a pruned
+    model, so that a block next to the right one shows.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -22,10 +23,12 @@ def trained_weights_inputs(seed: int) -> dict:
         return int(torch.randint(least, most, (), generator=generator))
 
     r, width, keys, inner = size(4, 9), size(300, 900), size(50, 200), size(1000, 2000)  # large: no two slips agree
-    shapes = {"self_attn.q_proj": [width, width], "self_attn.v_proj": [keys, width]}
-    shapes |= {"self_attn.fused_q_proj": [keys + width + 1, width]}
-    shapes |= {"mlp.up_proj": [inner, width], "mlp.down_proj": [width, inner]}
-    linears = {f"model.layers.{layer}.{name}": shape for layer in range(13) for name, shape in shapes.items()}
+    linears = {}
+    for block in range(13):
+        shapes = {"self_attn.q_proj": [width, width], "self_attn.v_proj": [keys + 7 * block, width]}
+        shapes |= {"self_attn.fused_q_proj": [keys + width + 1, width]}
+        shapes |= {"mlp.up_proj": [inner + 9 * block, width], "mlp.down_proj": [width, inner + 9 * block]}
+        linears |= {f"model.layers.{block}.{name}": shape for name, shape in shapes.items()}
     return {
         "linears": linears,
         "r": r,

@@ -33,6 +33,7 @@ POLICY_AND_REFERENCE_LOGPROBS_OUTPUTS = {
     "policy": Tensor,
     "policy_kind": str,
     "policy_has_gradient": bool,
+    "policy_reaches_adapter": bool,  # its gradient arrives at a LoRA weight of this model
     "policy_varies": bool,  # another result when called again: dropout
     "reference": Tensor,
     "reference_kind": str,
@@ -70,6 +71,7 @@ def call_policy_and_reference_logprobs(answer: Callable, inputs: dict) -> dict:
             "trainable_changed": _trainable(model) != trainable,
             "weights_changed": _weights_changed(model, weights),
         }
+        reaches_adapter = _reaches_adapter(policy, model)
         torch.manual_seed(1)
         again = answer(model, inputs["tokens"].clone())
     return {
@@ -77,6 +79,7 @@ def call_policy_and_reference_logprobs(answer: Callable, inputs: dict) -> dict:
         "policy": plain_tensor(policy),
         "policy_kind": kind(policy),
         "policy_has_gradient": bool(getattr(policy, "requires_grad", False)),
+        "policy_reaches_adapter": reaches_adapter,
         "policy_varies": _is_pair(again) and not torch.equal(plain_tensor(policy), plain_tensor(again[0])),
         "reference": plain_tensor(reference),
         "reference_kind": kind(reference),
@@ -91,6 +94,18 @@ def _is_pair(value: object) -> bool:
 
 def _kind_of_no_pair(value: object) -> str:
     return f"a {type(value).__name__} of {len(value)}" if type(value) in (tuple, list) else type(value).__name__
+
+
+def _reaches_adapter(policy: object, model) -> bool:
+    """Whether a gradient of the policy's result arrives at a weight of the model's adapter."""
+    adapter = [weight for name, weight in model.named_parameters() if "lora_" in name and weight.requires_grad]
+    if not getattr(policy, "requires_grad", False) or not adapter:
+        return False
+    try:
+        gradients = torch.autograd.grad(policy.sum(), adapter, allow_unused=True)
+    except RuntimeError:  # what it was made from was written over or is gone
+        return False
+    return any(gradient is not None and bool(gradient.any()) for gradient in gradients)
 
 
 @contextlib.contextmanager

@@ -1,13 +1,20 @@
 """Inputs and calls of exercises 3.2 to 3.4: the KL, the clipped loss, and the reward of each token."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.observe import NUMBER_OUTPUTS, TENSOR_OUTPUTS, call_for_number, call_for_tensor
+from helpers.checks.calls.observe import TENSOR_OUTPUTS, call_for_number, call_for_tensor
 
 KL_PER_POSITION_OUTPUTS, call_kl_per_position = TENSOR_OUTPUTS, call_for_tensor
-CLIPPED_LOSS_OUTPUTS, call_clipped_loss = NUMBER_OUTPUTS, call_for_number
 TOKEN_REWARDS_OUTPUTS, call_token_rewards = TENSOR_OUTPUTS, call_for_tensor
+CLIPRANGES = (0.2, 0.1, 0.3)  # a range that was typed in fits one of them
+CLIPPED_LOSS_OUTPUTS = {
+    name: of
+    for number in range(1, len(CLIPRANGES) + 1)
+    for name, of in ((f"loss_{number}", float), (f"kind_{number}", str), (f"gradient_{number}", Tensor))
+} | {"inputs_changed": bool}
 _ROWS = 4
 
 
@@ -28,14 +35,46 @@ def clipped_loss_inputs(seed: int) -> dict:
     new = old + 0.35 * torch.randn(old.shape, generator=generator)
     advantages = torch.randn(old.shape, generator=generator) + 0.4
     mask = _mask(_ROWS, 40, generator)
-    return {"new_logprobs": new, "old_logprobs": old, "advantages": advantages, "mask": mask, "cliprange": 0.2}
+    return {"new_logprobs": new, "old_logprobs": old, "advantages": advantages, "mask": mask}
+
+
+def call_clipped_loss(answer: Callable, inputs: dict) -> dict:
+    """Call the answer once with each range, and follow its loss back to the new log-probabilities."""
+    found = {"inputs_changed": False}
+    for number, cliprange in enumerate(CLIPRANGES, start=1):
+        gradients = []
+
+        def followed(new: Tensor, *others, gradients: list = gradients) -> object:
+            leaf = new.clone().requires_grad_()
+            given = 1 * leaf  # no leaf, as in a trainer: what is done to it in place is seen, and no error
+            value = answer(given, *others)
+            new.copy_(given.detach())
+            gradients.append(_gradient(value, leaf))
+            return value
+
+        one = call_for_number(followed, {**inputs, "cliprange": cliprange})
+        found |= {f"loss_{number}": one["output"], f"kind_{number}": one["kind"], f"gradient_{number}": gradients[0]}
+        found["inputs_changed"] |= one["inputs_changed"]
+    return found
+
+
+def _gradient(value: object, leaf: Tensor) -> Tensor:
+    """That of one number with respect to the leaf; empty where it has none."""
+    if not isinstance(value, Tensor) or value.numel() != 1 or not value.requires_grad:
+        return torch.empty(0)
+    (gradient,) = torch.autograd.grad(value.sum(), leaf, retain_graph=True, allow_unused=True)
+    return torch.empty(0) if gradient is None else gradient
 
 
 def token_rewards_inputs(seed: int) -> dict:
-    """Prompts padded on the left, responses padded on the right, and log-probabilities at the padding too."""
+    """Prompts padded on the left, responses padded on the right, and log-probabilities at the padding too.
+
+    The last column is padding in every row. In one, both log-probabilities are -inf there: their difference is nan.
+    """
     generator = torch.Generator().manual_seed(seed)
     prompt, response = 5, 11
     policy, reference = -4 * torch.rand(2, _ROWS, response, generator=generator) - 0.1
+    policy[0, -1] = reference[0, -1] = -torch.inf
     prompts = 1 + torch.randperm(_ROWS, generator=generator)  # real tokens: 1 to 4 of a prompt, 1 to 6 of a response
     responses = (1 + torch.randperm(6, generator=generator))[:_ROWS]
     is_prompt = torch.arange(prompt) >= prompt - prompts[:, None]

@@ -1,4 +1,4 @@
-"""Inputs and calls of exercises 3.5 and 3.6: what dropout costs, and six short runs to diagnose."""
+"""Inputs and calls of exercises 3.5 and 3.6: what dropout costs, and short runs to diagnose."""
 
 import contextlib
 import warnings
@@ -11,10 +11,13 @@ from helpers.checks.calls.lesson_3_models import model_weights, policy_model
 from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_number, call_for_texts, texts_outputs
 
 NATS_OF_DROPOUT_OUTPUTS = NUMBER_OUTPUTS
-RUNS = 6
-BROKEN_BY_OUTPUTS = texts_outputs(RUNS)
 FIELDS = ("first_kl", "first_ratio_min", "first_ratio_max", "last_kl", "trained", "in_adapter", "off_moved")
 WAYS = ("nothing", "bias", "modules_to_save", "starting adapter", "merged", "dropout")
+# Gentle runs: ratios within the clip range, a KL far below 1 nat, biases that move less than a merge does. Who asks how
+# large a figure is, and not whether it is there, calls these something else.
+GENTLE = ("bias", "starting adapter", "dropout")
+RUNS = (*((way, False) for way in WAYS), *((way, True) for way in GENTLE))
+BROKEN_BY_OUTPUTS = texts_outputs(len(RUNS))
 
 
 def nats_of_dropout_inputs(seed: int) -> dict:
@@ -40,11 +43,11 @@ def call_nats_of_dropout(answer: Callable, inputs: dict) -> dict:
 
 
 def broken_by_inputs(seed: int) -> dict:
-    """A row of figures (`FIELDS`) for each of six runs, one of each kind, in an order that the seed decides."""
+    """A row of figures (`FIELDS`) for each of `RUNS`, in an order that the seed decides."""
     generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(RUNS, generator=generator).tolist()
+    order = torch.randperm(len(RUNS), generator=generator).tolist()
     start = int(torch.randint(2**31, (), generator=generator))
-    rows = [list(short_run(WAYS[place], start).values()) for place in order]
+    rows = [list(short_run(RUNS[place][0], start, gentle=RUNS[place][1]).values()) for place in order]
     return {"runs": torch.tensor(rows, dtype=torch.float64)}
 
 
@@ -53,12 +56,14 @@ def call_broken_by(answer: Callable, inputs: dict) -> dict:
     return call_for_texts(answer, (dict(zip(FIELDS, row, strict=True)) for row in inputs["runs"].tolist()))
 
 
-def short_run(way: str, seed: int, steps: int = 3) -> dict[str, float]:
+def short_run(way: str, seed: int, gentle: bool = False, steps: int = 3) -> dict[str, float]:
     """Train a tiny GPT-2 with an adapter for a few steps, its reference broken in one way, and note what a log would.
 
     Args:
         way: one of `WAYS`.
         seed: of weights and tokens.
+        gentle: break it as little as a log can show: smaller weights, less dropout, a lower learning rate.
+        steps: updates.
 
     Returns:
         A number for each of `FIELDS`; KL in nats a response, `off_moved` in logits, `trained` and `in_adapter` counts.
@@ -68,7 +73,7 @@ def short_run(way: str, seed: int, steps: int = 3) -> dict[str, float]:
         warnings.filterwarnings("ignore", "Careful, disabling adapter layers", UserWarning)
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         torch.manual_seed(seed)
-        model = _tiny_policy(way)
+        model = _tiny_policy(way, gentle)
         tokens = torch.randint(3, 53, (4, 12))
         with torch.no_grad(), model.disable_adapter():
             off = model.eval()(input_ids=tokens).logits
@@ -81,7 +86,9 @@ def short_run(way: str, seed: int, steps: int = 3) -> dict[str, float]:
             "first_ratio_min": ratios.min().item(),
             "first_ratio_max": ratios.max().item(),
         }
-        _train(model, tokens, steps, merging=way == "merged")
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=2e-5 if gentle else 0.02)
+        for _ in range(steps):
+            _step(model, tokens, optimizer, merging=way == "merged")
         trained = {name: p.numel() for name, p in model.named_parameters() if p.requires_grad}
         found["last_kl"] = _kl(model, tokens)
         found["trained"] = sum(trained.values())
@@ -91,13 +98,14 @@ def short_run(way: str, seed: int, steps: int = 3) -> dict[str, float]:
     return found
 
 
-def _tiny_policy(way: str):
+def _tiny_policy(way: str, gentle: bool):
     """A GPT-2 in bfloat16, whose layers have biases, with LoRA on its attention; B is zero unless it has a past."""
     from peft import LoraConfig, get_peft_model
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    p = 0.1 if way == "dropout" else 0.0
-    sizes = {"n_layer": 2, "n_embd": 16, "n_head": 2, "vocab_size": 53, "n_positions": 16, "initializer_range": 0.2}
+    size, past, p = (0.02, 0.5, 0.05) if gentle else (0.2, 0.2, 0.1)
+    p = p if way == "dropout" else 0.0
+    sizes = {"n_layer": 2, "n_embd": 16, "n_head": 2, "vocab_size": 53, "n_positions": 16, "initializer_range": size}
     special = {"bos_token_id": 1, "eos_token_id": 2, "tie_word_embeddings": False}
     config = GPT2Config(**sizes, **special, resid_pdrop=p, embd_pdrop=p, attn_pdrop=p)
     base = GPT2LMHeadModel(config).to(torch.bfloat16)
@@ -107,21 +115,19 @@ def _tiny_policy(way: str):
     if way == "starting adapter":
         for name, parameter in model.named_parameters():
             if ".lora_B." in name:
-                torch.nn.init.normal_(parameter, std=0.2)
+                torch.nn.init.normal_(parameter, std=past)
     return model
 
 
-def _train(model, tokens: Tensor, steps: int, merging: bool) -> None:
-    """Make the tokens likelier. With `merging`, the adapter is folded in before each step, as if to write faster."""
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.02)
-    for _ in range(steps):
-        logprobs = model(input_ids=tokens).logits[:, :-1].float().log_softmax(-1)
-        (-logprobs.gather(-1, tokens[:, 1:, None]).mean()).backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        if merging:
-            model.merge_adapter()
-            model.unmerge_adapter()
+def _step(model, tokens: Tensor, optimizer: torch.optim.Optimizer, merging: bool) -> None:
+    """Make the tokens likelier. With `merging`, fold the adapter in and take it out again, as if to write faster."""
+    logprobs = model(input_ids=tokens).logits[:, :-1].float().log_softmax(-1)
+    (-logprobs.gather(-1, tokens[:, 1:, None]).mean()).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    if merging:
+        model.merge_adapter()
+        model.unmerge_adapter()
 
 
 @torch.no_grad()

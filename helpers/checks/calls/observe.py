@@ -16,7 +16,7 @@ TEXT_OUTPUTS = {"output": str, "kind": str, "inputs_changed": bool}
 
 
 def texts_outputs(runs: int) -> dict[str, type]:
-    """What `call_for_texts` returns for so many runs."""
+    """Names and types of what `call_for_texts` and `call_for_each` return from so many calls."""
     names = [f"{part}_{number}" for part in ("run", "kind") for number in range(1, runs + 1)]
     return {**dict.fromkeys(names, str), "inputs_changed": bool}
 
@@ -46,9 +46,14 @@ def call_for_text(answer: Callable, inputs: dict) -> dict:
 
 def call_for_texts(answer: Callable, runs: Iterable[dict]) -> dict:
     """The same, for a name of each run, or of each table of runs: call the answer once for each, with its figures."""
+    return call_for_each(answer, ({"run": run} for run in runs))
+
+
+def call_for_each(answer: Callable, calls: Iterable[dict]) -> dict:
+    """The same, for a name from each of several calls; `texts_outputs` holds the types of what comes back."""
     found, changed = {}, False
-    for number, run in enumerate(runs, start=1):
-        named = call_for_text(answer, {"run": run})
+    for number, inputs in enumerate(calls, start=1):
+        named = call_for_text(answer, inputs)
         found |= {f"run_{number}": named["output"], f"kind_{number}": named["kind"]}
         changed = changed or named["inputs_changed"]
     return {**found, "inputs_changed": changed}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from helpers.checks.verdicts.compare import Causes, Verdict, tensor_verdict
+from helpers.checks.verdicts.compare import Causes, Verdict, failed, tensor_verdict
 from helpers.checks.verdicts.lesson_1_models import bytes_in_8bit_verdict as bytes_in_8bit_verdict
 from helpers.checks.verdicts.lesson_1_models import eight_bit_in_eval_verdict as eight_bit_in_eval_verdict
 from helpers.checks.verdicts.lesson_1_parts import nf4_round_trip_verdict as nf4_round_trip_verdict
@@ -52,6 +52,8 @@ _INT8_LINEAR_HINTS = {
     "on the way into int8, so on the way out the scale multiplies.",
     "divided_by_127_too_often": "Your values are right but for one 127 (or two): you have {got:.4g}, due is {due:.4g}. "
     "Where a scale is already absmax / 127, the division by 127 is in it.",
+    "float16_overflow": "Your result holds infinities: float16 ends at 65,504, and four products of 127 · 127 nearly "
+    "reach it. Sum in int32, or in float32.",
     "int8_overflow": "The product was summed in int8. One single product can be 127 * 127 = 16129, int8 ends at 127: "
     "it wrapped round, silently. Convert the integers to int32 before you multiply.",
     "scales_forgotten": "These are the integer sums, up to 127 * 127 * width. Both scales still have to come back: "
@@ -91,6 +93,9 @@ def int8_linear_verdict(inputs: dict, outputs: dict) -> Verdict:
     weight_codes, weight_scale, _ = bnb.int8_vectorwise_quant(inputs["weight"])
     sums = bnb.int8_linear_matmul(x_codes, weight_codes).double()
     due = sums * x_scale.double()[:, None] * weight_scale.double() / 127**2
+    got = outputs["output"]
+    if got.shape == due.shape and got.isinf().any() and got[sums.abs() < 65_000].isfinite().all():
+        return failed("float16_overflow", got, due, _INT8_LINEAR_HINTS)
     return tensor_verdict(outputs, due, _int8_linear_causes(inputs, sums, due), _INT8_LINEAR_HINTS)
 
 

@@ -5,15 +5,23 @@ from math import prod
 
 import torch
 
-from helpers.checks.verdicts.compare import Verdict, number_verdict, text_verdict
+from helpers.checks.verdicts.compare import Verdict, number_verdict
+from helpers.checks.verdicts.draws import draws_verdict
 
 _BYTES_HINTS = {
     "scales_forgotten": "The scales are missing: each row of a quantized weight keeps its largest magnitude beside "
     "its integers, 4 bytes.",
     "scale_a_column": "A scale belongs to a *row* of the weight, shape[0] of them. You counted shape[1].",
+    "scale_of_one_byte": "You counted one byte for each scale. The integers take one byte; a scale is float32, 4 "
+    "bytes.",
+    "scale_a_matrix": "You counted one scale for each weight. There is one for each of its *rows*, shape[0] of them.",
+    "norms_left_out": "The norms are missing. They stay in their own dtype and take memory, too.",
+    "skipped_left_out": "The layers that `skipped` names are missing. They are not quantized, but they are there.",
     "half_scales": "The scales take 4 bytes each, float32, whatever dtype the model came in.",
     "output_layer_quantized": "You quantized what `skipped` names. These layers stay in their own dtype: an output "
     "layer, rounded, would move every probability.",
+    "parts_of_names": "You compared parts of names. `skipped` holds whole ones: `score` is not `score_in`, and "
+    "`layers.1.q_proj` is not every q_proj.",
     "embedding_quantized": "You quantized the embedding. It is a table to look rows up in, no Linear, and stays as it "
     "is.",
     "tied_twice": "The output layer and the embedding are one tensor (the same address), so its bytes are there once.",
@@ -76,10 +84,14 @@ def _bytes_causes(tensors: list[dict], skipped: list[str], due: float) -> Iterat
         "scales_forgotten": lambda t: 0,
         "scale_a_column": lambda t: 4 * t["shape"][1],
         "half_scales": lambda t: 2 * t["shape"][0],
+        "scale_of_one_byte": lambda t: t["shape"][0],
+        "scale_a_matrix": lambda t: 4,
     }.items():
         yield name, total(scale=scale)
     for among in (tensors, once, tied_last):
         yield "output_layer_quantized", total(among, int8=is_weight)
+    for is_in in _looser_than_in(skipped):
+        yield "parts_of_names", total(int8=lambda t, is_in=is_in: is_weight(t) and not is_in(t["layer"]))
     yield "tied_twice", total(tensors)
     for among in (once, tensors):
         yield "embedding_quantized", total(among, int8=lambda t: is_int8(t) or t["kind"] == "Embedding")
@@ -89,10 +101,29 @@ def _bytes_causes(tensors: list[dict], skipped: list[str], due: float) -> Iterat
         yield "rest_in_two_bytes", total(among, rest=lambda t: 2 * prod(t["shape"]))
         yield "all_one_byte", total(among, int8=lambda t: True, scale=lambda t: 0)
     for scale in (lambda t: 0, lambda t: 4 * t["shape"][0]):
+        for among in (once, tied_last):
+            yield "all_one_byte", total(among, int8=lambda t: t["layer"] not in skipped, scale=scale)
+    yield "norms_left_out", total([t for t in once if t["kind"] != "RMSNorm"])
+    for among in (once, tied_last):
+        yield "skipped_left_out", total([t for t in among if t["layer"] not in skipped])
+    for scale in (lambda t: 0, lambda t: 4 * t["shape"][0]):
         yield "quantized_alone", total(scale=scale, rest=lambda t: 0)
     one_byte_bias = total(rest=lambda t: prod(t["shape"]) * (1 if t["tensor"] == "bias" else t["bytes_each"]))
     yield from [("biases_quantized", one_byte_bias), ("in_bits", 8 * due)]
     yield from [("in_mib", due / unit) for unit in (2**20, 1e6, 2**10, 1e3)]
+
+
+def _looser_than_in(skipped: list[str]) -> list[Callable[[str], bool]]:
+    """Ways to compare a layer with `skipped` that take in other layers, too, or miss some."""
+    last_parts = tuple(name.split(".")[-1] for name in skipped)
+    return [
+        lambda layer: any(name in layer for name in skipped),
+        lambda layer: layer.startswith(tuple(skipped)),
+        lambda layer: layer.split(".")[-1] in last_parts,
+        lambda layer: layer.endswith(last_parts),
+        lambda layer: layer in last_parts,
+        lambda layer: layer.split(".")[-1] in skipped,
+    ]
 
 
 _IN_EVAL_HINTS = {
@@ -104,14 +135,13 @@ _IN_EVAL_HINTS = {
     "8-bit train": "8-bit it is, but in train(): `alone` and `in_a_batch` agree up to the noise of another order of "
     "summation. In eval() the outlier columns of *other* rows decide what is rounded in yours.",
     "other_name": "That is none of the names of the runs. Return one of the keys of `runs`, letter for letter.",
+    "none_met": "Your function returned nothing (None): no run met your conditions. Equal calculations agree only up "
+    "to 1e-5, so compare with a tolerance, not with torch.equal.",
 }
 
 
 def eight_bit_in_eval_verdict(inputs: dict, outputs: dict) -> Verdict:
     """The run that was computed so: its log-probabilities repeat, and change when other texts stand beside it."""
-    from helpers.checks.calls.lesson_1_models import VARIANTS
+    from helpers.checks.calls.lesson_1_models import drawn, ways_of
 
-    names = [name.removesuffix(": alone") for name in inputs if name.endswith(": alone")]  # as VARIANTS are ordered
-    variants = dict(zip(names, VARIANTS, strict=True))
-    due = next(name for name, variant in variants.items() if variant == "8-bit eval")
-    return text_verdict(outputs, due, variants, _IN_EVAL_HINTS)
+    return draws_verdict(outputs, [ways_of(draw) for draw in drawn(inputs)], "8-bit eval", _IN_EVAL_HINTS)

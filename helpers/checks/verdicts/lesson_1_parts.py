@@ -28,6 +28,12 @@ _OUTLIER_LINEAR_HINTS = {
     "their row's scale / 127, as everywhere else.",
     "outlier_weights_not_divided": "In the float product a column of the weight is codes * scale, 127 times too "
     "large: one step is scale / 127.",
+    "codes_overflow": "The integer product was summed in int8, which ends at 127; one product alone can be 16129. "
+    "Convert both to int32 before you multiply.",
+    "codes_truncated": "Converting to an integer cuts the decimals off. Round first, then convert.",
+    "one_scale_for_x": "x has one scale, that of its largest row. Each row of x has its own: amax(dim=1).",
+    "codes_divided_once": "Your integer product is 127 times too large: both x and the weight count in steps of scale "
+    "/ 127, so 127 divides twice.",
     "threshold_typed_in": "You compared with 6, the usual threshold. Here it is an argument.",
 }
 
@@ -70,8 +76,22 @@ def _outlier_causes(x: Tensor, codes: Tensor, scale: Tensor, threshold: float) -
         ("counted_twice", all_int8 + in_float),
         ("values_not_columns", split(large)),
     ]
+    yield "codes_divided_once", 127 * in_int8 + in_float
+    for name, part in _causes_of_integers(rest, codes.double(), scale.double()):
+        yield name, part + in_float
     for name, wrong in (("codes_as_weights", codes.double()), ("outlier_weights_not_divided", weight * 127)):
         yield name, in_int8 + kept @ wrong.T
+
+
+def _causes_of_integers(rest: Tensor, codes: Tensor, scale: Tensor) -> Causes:
+    """The part that goes through int8, where the integers were made or summed in a wrong way."""
+    row_scale = rest.abs().amax(dim=1, keepdim=True)
+    step, largest = row_scale.double() / 127, rest.abs().max().double() / 127
+    sums = (rest / step).round() @ codes.T
+    yield "codes_overflow", ((sums + 128) % 256 - 128) * step * scale / 127
+    yield "one_scale_for_x", (rest.double() / largest).round() @ codes.T * largest * scale / 127
+    for steps in (rest / row_scale * 127, rest * 127 / row_scale, rest / (row_scale / 127)):
+        yield "codes_truncated", steps.trunc().double() @ codes.T * step * scale / 127
 
 
 def _through_int8(x: Tensor) -> Tensor:
@@ -97,6 +117,12 @@ _NF4_HINTS = {
     "uniform_steps": "You rounded to steps of equal width. The levels of nf4 lie closer together around 0, where most "
     "weights are: take the nearest of `levels`.",
     "as_it_came": "This is the weight as it came. Rounding to the nearest level is missing.",
+    "blocks_of_columns": "Your blocks run down the columns. The neighbours of a block stand in one row: reshape weight "
+    "as it is, without .T.",
+    "farthest_below": "You took the smallest difference with its sign, so always the last level. Nearest is the "
+    "smallest *distance*: abs() before argmin.",
+    "scale_across_blocks": "Your scales run across the blocks (dim=0). After the reshape each row is a block, and has "
+    "one scale: amax(dim=1, keepdim=True).",
     "divided_by_scale": "On the way back the level is multiplied by the scale of its block; yours was divided by it.",
 }
 
@@ -137,6 +163,11 @@ def _nf4_causes(weight: Tensor, levels: Tensor, block_size: int) -> Causes:
         yield "codes", back(stored)
     for steps in (7, 7.5, 8, 15, 16):
         yield "uniform_steps", back((scaled * steps).round() / steps * absmax)
+    down = weight.T.reshape(-1, block_size)
+    yield "blocks_of_columns", _rounded(down, down.abs().amax(1, keepdim=True), levels).reshape(weight.T.shape).T
+    yield "farthest_below", back(levels[(scaled[..., None] - levels).argmin(-1)] * absmax)
+    yield "farthest_below", back(levels[(levels - scaled[..., None]).argmin(-1)] * absmax)
+    yield "scale_across_blocks", back(_rounded(blocks, blocks.abs().amax(0), levels))
     yield "as_it_came", weight
     yield "divided_by_scale", back(levels[places] / absmax)
 

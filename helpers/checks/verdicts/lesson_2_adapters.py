@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from helpers.checks.verdicts.compare import Verdict, number_verdict, text_verdict
+from helpers.checks.verdicts.compare import Verdict, number_verdict
+from helpers.checks.verdicts.draws import draws_verdict
 
 _RANK_HINTS = {
     "share_of_squares": "This is the lost share of the squares. The norm is its square root.",
@@ -77,10 +78,12 @@ _REFERENCE_HINTS = {
     "it was. Look at the tensors that stay when adapters are off.",
     "untrained": "In this run nothing moved at all: training did not reach the adapter. That is another illness, and "
     "the reference is unharmed.",
-    "reordered": "In this run the tensors were only saved in another order. Compare by name, not by place.",
+    "reordered": "Only adapters moved in this run (and its tensors are in another order: compare by name, not by "
+    "place).",
     "second adapter": "This run has a second adapter afterwards. It adds tensors, and changes none of the base: "
     "switched off, both are gone.",
     "other_name": "That is none of the names of the runs. Return one of the keys of `runs`, letter for letter.",
+    "none_met": "Your function returned nothing (None). No run met your condition: small is not 0, and biases count.",
 }
 
 
@@ -88,7 +91,10 @@ def lost_reference_verdict(inputs: dict, outputs: dict) -> Verdict:
     """By how the runs were made: in one of them a bias of the base moved."""
     from helpers.checks.calls.lesson_2_adapters import RUNS
 
-    names = list(dict.fromkeys(key.split("/")[0] for key in inputs if key != "names"))  # as RUNS are ordered
-    made = dict(zip(names, RUNS, strict=True))
-    due = next(name for name, run in made.items() if run == "bias trained")
-    return text_verdict(outputs, due, made, _REFERENCE_HINTS)
+    names: dict[str, list[str]] = {}  # of each draw, as RUNS are ordered
+    for key in inputs:
+        draw, name, *tensor = key.split("/")
+        if tensor and name not in names.setdefault(draw, []):
+            names[draw].append(name)
+    draws = [dict(zip(of_draw, RUNS, strict=True)) for of_draw in names.values()]
+    return draws_verdict(outputs, draws, "bias trained", _REFERENCE_HINTS)

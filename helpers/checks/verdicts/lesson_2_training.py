@@ -1,6 +1,6 @@
 """Verdicts on two exercises of lesson 2: how many weights a configuration trains, and an adapter's first gradient."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import sqrt
 
 import torch
@@ -22,9 +22,15 @@ _TRAINED_WEIGHTS_HINTS = {
     "r.",
     "digits_in_the_name": 'You looked for the digits of a block\'s number anywhere in the name: "1" is in "10" and '
     '"11" too. Split the name at its dots and compare whole numbers.',
+    "nothing_counted": "No layer met your conditions. A part of a name is a string, and `layers_to_transform` holds "
+    'whole numbers: "11" is not 11.',
+    "one_of_two": "You counted layers that meet one of the two conditions. A layer needs both, the block and the name: "
+    "`and`, not `or`.",
     "endings": "You took `fused_q_proj` for a `q_proj`. peft compares whole parts of a name, between dots.",
     "first_blocks": "You counted as many blocks as `layers_to_transform` is long, or the first or last ones. It holds "
-    "their *numbers*; here all blocks of a kind are of one size, so look for a range or a slice.",
+    "their *numbers*: look for a range, a slice or a len().",
+    "next_block": "You adapted the blocks beside those asked for. The number in a name is the number of the block: "
+    "compare it as it is, without + 1 or - 1.",
     "scaled": "lora_alpha scales what the adapter adds. It trains nothing.",
     "in_bytes": "This is the number of bytes. Asked is the number of weights.",
     "r_forgotten": "r is missing: each adapter has r rows of A and r columns of B.",
@@ -73,6 +79,8 @@ def _counting_causes(linears, r, lora_alpha, target_modules, layers_to_transform
     ):
         yield "endings", total(target=target)
         yield "endings", total(target=target, layer=lambda name: True)
+    yield "nothing_counted", 0
+    yield "one_of_two", total(layer=lambda name: is_in_layer(name) or is_target(name), target=lambda name: True)
     yield "all_layers", total(layer=lambda name: True)
     for layer in (is_in_layer, lambda name: True):
         yield "all_modules", total(target=lambda name: True, layer=layer)
@@ -84,12 +92,27 @@ def _counting_causes(linears, r, lora_alpha, target_modules, layers_to_transform
         ("square_only", total(lambda out, width: 2 * r * width)),
         ("square_only", total(lambda out, width: 2 * r * out)),
         ("r_forgotten", due / r),
-        ("first_blocks", due / 3),
-        ("first_blocks", due / 3 * 2),
         ("scaled", due * lora_alpha),
         ("scaled", due * lora_alpha / r),
     ]
+    for shift in (-1, 1):
+        yield (
+            "next_block",
+            total(layer=lambda name, shift=shift: int(name.split(".")[2]) + shift in layers_to_transform),
+        )
+    yield from (("first_blocks", count) for count in _of_other_blocks(linears, layers_to_transform, total))
     yield from [("in_bytes", due * size) for size in (2, 4)]
+
+
+def _of_other_blocks(linears, layers_to_transform, total: Callable) -> Iterator[int]:
+    """What is counted where the list of block numbers is taken for a length or for the ends of a range."""
+    blocks = sorted({int(name.split(".")[2]) for name in linears})
+    length, first, last = len(layers_to_transform), min(layers_to_transform), max(layers_to_transform)
+    some = [part for end in range(1, length) for part in (layers_to_transform[:end], layers_to_transform[end:])]
+    for others in (blocks[:length], blocks[-length:], range(first, last), range(first, last + 1), *some):
+        yield total(layer=lambda name, others=others: int(name.split(".")[2]) in others)
+    for block in (blocks[0], blocks[-1]):
+        yield length * total(layer=lambda name, block=block: int(name.split(".")[2]) == block)
 
 
 _GRADIENT_HINTS = {

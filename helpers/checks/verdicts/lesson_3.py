@@ -61,6 +61,8 @@ _HINTS = {
     "returns its negative.",
     "copied": "The figures are right, but fewer than two passes went through the model you were given, so a copy of it "
     "did the rest. The copy is the memory that a shared reference saves: use this one model for both.",
+    "policy_not_of_the_model": "It asks for a gradient but does not come from the model: run the policy's pass outside "
+    "no_grad.",
     "policy_has_no_gradient": "The policy's log-probabilities carry no gradient, so PPO could not train it. Only the "
     "reference's pass belongs under torch.no_grad().",
 }
@@ -76,6 +78,7 @@ _SEEN = {  # where the figures are right, what was seen instead and what is due
     "weights_changed": ("other weights afterwards", "not one bit changed"),
     "dropout_left_on": ("two results for the same tokens", "one"),
     "policy_has_no_gradient": ("a policy without gradient", "one that can be trained"),
+    "policy_not_of_the_model": ("a policy whose gradient does not reach the adapter", "one that can be trained"),
 }
 
 
@@ -126,7 +129,9 @@ def _fault_of_right_figures(tokens: Tensor, outputs: dict) -> tuple[str, str]:
             return "dtype", part
     if outputs["rows_read"] < 2 * len(tokens):
         return "copied", "policy"
-    return ("", "") if outputs["policy_has_gradient"] else ("policy_has_no_gradient", "policy")
+    if not outputs["policy_has_gradient"]:
+        return "policy_has_no_gradient", "policy"
+    return ("", "") if outputs["policy_reaches_adapter"] else ("policy_not_of_the_model", "policy")
 
 
 def _fault_of_shape(got: torch.Size, due: torch.Size, tokens: torch.Size) -> str:

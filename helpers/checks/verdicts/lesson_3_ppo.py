@@ -2,17 +2,29 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.distributions import Categorical, kl_divergence
 
-from helpers.checks.verdicts.compare import Causes, Verdict, failed, number_verdict, tensor_verdict
+from helpers.checks.calls.lesson_3_ppo import CLIPRANGES
+from helpers.checks.verdicts.compare import (
+    Causes,
+    Verdict,
+    agree,
+    cause_of,
+    failed,
+    number_verdict,
+    tensor_verdict,
+)
 
 _KL_HINTS = {
     "kl_reversed": "This is KL(reference || policy). PPO asks how surprised the *reference* is by what the *policy* "
     "writes, so the probabilities that weigh the sum are the policy's.",
     "kl_negative": "Right size, wrong sign. A KL is never below 0: log policy - log reference, weighed by the policy.",
+    "kl_reference_weighs": "The difference is right, but the reference's probabilities weigh it. Weigh with the "
+    "policy's, p.exp().",
     "kl_of_averages": "You averaged over the vocabulary. The probabilities are the weights already: sum.",
     "kl_unweighted": "Each token of the vocabulary counts the same in your sum. It counts as often as the policy says "
     "it: multiply by the policy's probability before you sum.",
@@ -35,10 +47,17 @@ _LOSS_HINTS = {
     "loss_sign": "Right size, wrong sign: an optimizer makes this small, and so the gain must be its negative.",
     "loss_not_clipped": "The ratio is not clipped: nothing keeps one batch from moving the policy far.",
     "loss_always_clipped": "You used the clipped ratio everywhere. Where the policy moved the wrong way (ratio 1.5 at "
-    "a bad token) that cuts the gradient that would bring it back: take the smaller of clipped and plain gain.",
+    "a bad token) that cuts the gradient that would bring it back: take the smaller of clipped and plain gain, token "
+    "by token, before you average.",
     "loss_one_side": "The ratio is only held from above. A token made unlikely, below 1 - cliprange, needs the same.",
     "loss_ratio_upside_down": "Your ratio is old / new. It is new / old: exp(new - old).",
     "loss_without_exp": "The difference of the log-probabilities is not the ratio yet: exp() of it is.",
+    "loss_ratio_of_logs": "You divided logarithms. The ratio of two probabilities is exp() of the *difference* of "
+    "their logarithms.",
+    "loss_smaller_ratio": "You took the smaller of the two ratios. The smaller *gain* counts: multiply by the "
+    "advantage first, for a negative one turns the order round.",
+    "loss_range_around_0": "You clipped the ratio to ± cliprange. A ratio that has not moved is 1: from 1 - cliprange "
+    "to 1 + cliprange.",
     "loss_log_clipped": "You clipped the logarithm of the ratio to ± cliprange. The range is one of ratios, 1 - "
     "cliprange to 1 + cliprange: exp() first.",
     "loss_padding": "Padding counts in your mean. Average over the tokens where mask is true.",
@@ -47,6 +66,11 @@ _LOSS_HINTS = {
     "loss_mean_of_means": "You averaged each response first and then the responses, so a token of a short response "
     "counts more than one of a long response. One mean over all real tokens.",
     "loss_summed": "This is the sum. Divide by the number of real tokens.",
+    "loss_range_typed_in": "You wrote 0.8 and 1.2; the range is an argument here.",
+    "loss_without_gradient": "Your loss has the right value and no gradient: .detach(), .item() or no_grad cut it off, "
+    "so no optimizer can make it small.",
+    "loss_other_gradient": "Your loss has the right value and another gradient than is due: a part of it was cut off, "
+    "by .detach() or no_grad. The ratio and the clipped ratio both come from new_logprobs.",
 }
 
 _REWARD_HINTS = {
@@ -68,8 +92,16 @@ _REWARD_HINTS = {
     "reward_padding": "Padding pays a penalty in your result: the log-probabilities there mean nothing. Use the part "
     "of mask that belongs to the response, and 0 where it is false.",
     "reward_prompt_mask": "You took the first columns of mask. They belong to the prompt; the response is at the end.",
-    "reward_k3": "The penalty is k3, which is made for logging: its gradient is another one. PPO pays with k1, the "
-    "plain difference of the log-probabilities.",
+    "reward_of_other_rows": "Each row has scores of other rows in it. `rewards[:, last]` takes these columns of *all* "
+    "rows: index rows and columns together, rewards[torch.arange(len(scores)), last].",
+    "reward_one_early": "The score stands one place too far left. With n real tokens, the last is n - 1.",
+    "reward_score_priced": "kl_coef multiplies the score, too. It is the price of a nat: the score is paid whole.",
+    "reward_absolute": "Your penalty takes drift in either direction. A token that the policy says *less* often than "
+    "the reference is paid for: over the tokens that it writes, the differences average to the KL.",
+    "reward_k3": "The penalty is k3, which is made for logging. PPO treats a payment as a fixed number, and then only "
+    "k1, the plain difference of the log-probabilities, pulls the policy along the gradient of the KL, on average.",
+    "reward_nan_at_padding": "A padded position came out as nan. What stands there means nothing, and nan * 0 is nan: "
+    "choose with torch.where(real, penalty, 0) instead of multiplying.",
     "reward_all_at_the_end": "All of the penalty stands at the last token. Each token pays for its own drift, so that "
     "the policy learns which one was dear.",
 }
@@ -98,11 +130,12 @@ def _kl_causes(policy: Tensor, reference: Tensor, mask: Tensor, due: Tensor) -> 
     return [
         ("kl_reversed", kept((q.exp() * (q - p)).sum(-1))),
         ("kl_negative", -due),
-        ("kl_negative", kept((q.exp() * (p - q)).sum(-1))),
+        ("kl_reference_weighs", kept((q.exp() * (p - q)).sum(-1))),
         ("kl_of_averages", due / policy.shape[-1]),
         ("kl_unweighted", kept((p - q).sum(-1))),
         ("kl_unweighted", kept((p - q).mean(-1))),
         ("kl_of_logits", kept((p.exp() * (policy - reference)).sum(-1))),
+        ("kl_of_logits", kept((policy.exp() * (policy - reference)).sum(-1))),
         ("kl_in_bits", due / math.log(2)),
         ("kl_is_cross_entropy", kept(-(p.exp() * q).sum(-1))),
         ("kl_over_positions", kept(_kl_of(policy.log_softmax(1), reference.log_softmax(1)))),
@@ -118,15 +151,34 @@ def _kl_of(p: Tensor, q: Tensor) -> Tensor:
 
 
 def clipped_loss_verdict(inputs: dict, outputs: dict) -> Verdict:
-    """Against the four cases of the objective, told apart token by token in float64."""
+    """Against the four cases of the objective, told apart token by token in float64, and their slopes."""
     new, old, advantages = (inputs[name].double() for name in ("new_logprobs", "old_logprobs", "advantages"))
-    mask, cliprange = inputs["mask"], inputs["cliprange"]
-    gains = []
-    for ratio, advantage in zip((new - old).exp()[mask].tolist(), advantages[mask].tolist(), strict=True):
+    mask, change = inputs["mask"], new - old
+    for number, cliprange in enumerate(CLIPRANGES, start=1):
+        due, due_gradient = _loss_and_gradient(change, advantages, mask, cliprange)
+        one = {"output": outputs[f"loss_{number}"], "kind": outputs[f"kind_{number}"]}
+        one["inputs_changed"] = outputs["inputs_changed"]
+        of_logs = _losses(new / old, advantages, 1 - cliprange, 1 + cliprange)[mask].mean().item()
+        causes = [*_loss_causes(change, advantages, mask, cliprange), ("loss_ratio_of_logs", of_logs)]
+        verdict = number_verdict(one, due, causes, _LOSS_HINTS)
+        if not verdict.passed:
+            return replace(verdict, got=f"{verdict.got} with cliprange {cliprange}")
+        got = outputs[f"gradient_{number}"]
+        if not agree(got, due_gradient):
+            name = "loss_other_gradient" if got.numel() and got.any() else "loss_without_gradient"
+            return Verdict(False, f"{verdict.got}, cut off", f"{verdict.due}, with a gradient", _LOSS_HINTS[name], name)
+    return verdict
+
+
+def _loss_and_gradient(change: Tensor, advantages: Tensor, mask: Tensor, cliprange: float) -> tuple[float, Tensor]:
+    """The loss, and how it changes with each log-probability: not at all where the capped ratio is the one counted."""
+    loss, gradient, tokens = 0.0, torch.zeros_like(change), int(mask.sum())
+    for row, place in mask.nonzero().tolist():
+        ratio, advantage = change[row, place].exp().item(), advantages[row, place].item()
         capped = min(ratio, 1 + cliprange) if advantage > 0 else max(ratio, 1 - cliprange)
-        gains.append(capped * advantage)
-    due = -sum(gains) / len(gains)
-    return number_verdict(outputs, due, _loss_causes(new - old, advantages, mask, cliprange), _LOSS_HINTS)
+        loss -= capped * advantage / tokens
+        gradient[row, place] = -ratio * advantage / tokens if capped == ratio else 0
+    return loss, gradient
 
 
 def _loss_causes(change: Tensor, advantages: Tensor, mask: Tensor, cliprange: float) -> Iterator[tuple[str, float]]:
@@ -138,6 +190,8 @@ def _loss_causes(change: Tensor, advantages: Tensor, mask: Tensor, cliprange: fl
         "loss_sign": -losses,
         "loss_not_clipped": -ratio * advantages,
         "loss_always_clipped": -clipped * advantages,
+        "loss_smaller_ratio": -torch.minimum(ratio, clipped) * advantages,
+        "loss_range_around_0": _losses(ratio, advantages, -cliprange, cliprange),
         "loss_one_side": -torch.minimum(ratio * advantages, ratio.clamp(max=high) * advantages),
         "loss_ratio_upside_down": _losses((-change).exp(), advantages, low, high),
         "loss_without_exp": _losses(change, advantages, low, high),
@@ -149,6 +203,7 @@ def _loss_causes(change: Tensor, advantages: Tensor, mask: Tensor, cliprange: fl
     yield "loss_padding_divides", torch.where(mask, losses, 0).mean().item()
     yield "loss_mean_of_means", (torch.where(mask, losses, 0).sum(1) / mask.sum(1)).mean().item()
     yield "loss_summed", losses[mask].sum().item()
+    yield "loss_range_typed_in", _losses(ratio, advantages, 0.8, 1.2)[mask].mean().item()
 
 
 def _losses(ratio: Tensor, advantages: Tensor, low: float, high: float) -> Tensor:
@@ -166,6 +221,11 @@ def token_rewards_verdict(inputs: dict, outputs: dict) -> Verdict:
                 drift = policy[row, place].item() - reference[row, place].item()
                 ends = place + 1 == len(real) or not real[place + 1]
                 due[row, place] = -inputs["kl_coef"] * drift + (score if ends else 0)
+    got = outputs["output"]
+    if got.shape == due.shape and got.isnan().any() and not outputs["inputs_changed"]:
+        causes = [*_reward_causes(inputs), ("reward_nan_at_padding", due)]
+        name = cause_of(got.nan_to_num(0), [(name, wrong.nan_to_num(0)) for name, wrong in causes])
+        return failed("reward_nan_at_padding" if name == "unknown" else name, got, due, _REWARD_HINTS)
     return tensor_verdict(outputs, due, _reward_causes(inputs), _REWARD_HINTS)
 
 
@@ -184,6 +244,11 @@ def _reward_causes(inputs: dict) -> Causes:
         ("reward_last_column", penalty + (places == len(places) - 1) * scores),
         ("reward_prompt_counted", penalty + (places == mask.sum(1, keepdim=True) - 1) * scores),
         ("reward_one_late", penalty + (places == last + 1) * scores),
+        ("reward_one_early", penalty + (places == (last - 1) % len(places)) * scores),
+        ("reward_score_priced", penalty + at_last * scores * kl_coef),
+        ("reward_absolute", at_last * scores - penalty.abs()),
+        ("reward_of_other_rows", penalty + (at_last * scores).sum(0)),
+        ("reward_of_other_rows", penalty + at_last.any(0) * scores),
         ("reward_first_token", penalty + (places == 0) * scores),
         ("reward_everywhere", penalty + real * scores),
         ("reward_everywhere", penalty + scores),

@@ -1,4 +1,4 @@
-"""Verdicts of exercises 3.5 and 3.6: what dropout costs, and six short runs to diagnose."""
+"""Verdicts of exercises 3.5 and 3.6: what dropout costs, and short runs to diagnose."""
 
 import math
 from collections.abc import Iterator
@@ -30,13 +30,13 @@ _NATS_HINTS = {
 }
 
 _RUN_HINTS = {
-    "one_name_for_all": "You give every run the same name, {got}; there are six different ones.",
+    "one_name_for_all": "You give every run the same name, {got}; there are six different names.",
     "dropout_missed": "One run's ratios are not 1 although nothing had been updated. Then two passes of one model "
     "disagree, and there is just one thing that makes a pass random.",
     "dropout_is_no_start": "You call a run 'starting adapter' whose first ratios are not 1. Its KL is not 0 either, "
     "but that has the same reason: two passes of one model disagree. Ask about the ratios first.",
-    "start_missed": "One run's KL is not 0 at the first batch, while its ratios are: the policy agrees with itself, "
-    "and not with its reference. They were different models before the run began.",
+    "start_missed": "One run's KL is not 0 at the first batch, however small, while its ratios are 1: the policy "
+    "agrees with itself, and not with its reference. They were different models before the run began.",
     "start_is_no_dropout": "You call a run 'dropout' whose first ratios are 1 to the last digit: two passes agree. "
     "Its KL says only that policy and reference were different models from the start.",
     "bias_missed": "One run's first log is clean, yet with the adapter off the model is not what it was: off_moved. "
@@ -55,8 +55,8 @@ _RUN_HINTS = {
     "so something else wrote to the weights.",
     "healthy_blamed": "You blame a run that is healthy: first KL 0, ratios 1, nothing trained but the adapter, the "
     "original unmoved. That last_kl is above 0 only says that the policy has learned.",
-    "other_way": "A run is called what it is not. Write the six runs side by side: which field is it that no other "
-    "run has?",
+    "other_way": "A run is called what it is not. Write a run of each name side by side: which field is it that "
+    "none of the others has?",
 }
 
 _MISSED = {

@@ -1,4 +1,4 @@
-# right: sum over count, as a plain float
+# hint: loss_without_gradient
 import torch
 
 

@@ -1,0 +1,9 @@
+# hint: loud
+import torch
+
+
+def lost_reference(runs):
+    def change(run):
+        return sum((run["after"][n].sum() - v.sum()).abs().item() for n, v in run["before"].items() if "lora_" not in n)
+
+    return max(runs, key=lambda name: change(runs[name]))

@@ -1,0 +1,8 @@
+# hint: none_met
+import torch
+
+
+def lost_reference(runs):
+    for name, run in runs.items():
+        if any(not torch.allclose(run["after"][n], v, atol=1e-2) for n, v in run["before"].items() if "lora_" not in n):
+            return name
