@@ -1,6 +1,8 @@
 """The project in a grading: whose file is judged, on which prompts, and what its row says."""
 
+import json
 import os
+import struct
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,7 @@ def judged(monkeypatch):
         (["ada/run/adapter/adapter_model.safetensors", "ada/run/value_head.safetensors"], "adapter_model.safetensors"),
         (["ada/adapter_model.safetensors", "ada/run/adapter_model (1).safetensors"], "adapter_model.safetensors"),
         (["ada/mine.safetensors"], "mine.safetensors"),
+        (["ada/old/adapter_model.safetensors", "ada/my_adapter_model.safetensors"], "my_adapter_model.safetensors"),
         (["ada_12_34_adapter_model-1.safetensors"], "ada_12_34_adapter_model-1.safetensors"),
         (["Ada_12_assignsubmission_file_adapter_model.safetensors"], "model.safetensors"),
     ],
@@ -79,6 +82,39 @@ def test_row_says_what_was_measured_and_what_is_wrong(tmp_path, judged, verdict,
     row = row_of(read(tmp_path), Grading("seed"))
     assert (row.exercise, row.points, row.of, row.status, row.reason) == ("5.4", points, 6, status, reason)
     assert row.hint == verdict.hint_name and row.handed_in[:4] == "2001"
+
+
+@pytest.mark.parametrize("shape", [[0, 2**63], [0, 2**62, 4]])
+def test_file_whose_header_claims_an_impossible_shape_is_refused_and_others_are_graded(tmp_path, shape):
+    header = json.dumps({"x": {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}}).encode()
+    put(tmp_path, "mia/adapter_model.safetensors", struct.pack("<Q", len(header)) + header)
+    row = row_of(read(tmp_path), Grading("seed"))
+    assert (row.points, row.status, row.hint) == (0, "refused", "unreadable")
+
+
+def test_what_an_adapter_upsets_in_the_grader_is_a_row_and_no_error(tmp_path, monkeypatch):
+    put(tmp_path, "mia/adapter_model.safetensors")
+    monkeypatch.setattr(project, "verdict_on", lambda *_: 1 / 0)
+    row = row_of(read(tmp_path), Grading("seed"))
+    assert (row.status, row.reason) == ("refused", "it could not be graded (ZeroDivisionError)")
+
+
+def test_link_with_an_endless_name_and_a_date_outside_the_calendar_spoil_one_row_alone(tmp_path, judged):
+    (tmp_path / "mia").mkdir()
+    for name in ("adapter_model.safetensors", "a.ipynb"):
+        (tmp_path / "mia" / name).symlink_to("x" * 300)
+    judged[1][0] = ProjectVerdict(False, "unreadable", "no file of tensors")
+    handed_in = read(tmp_path)
+    handed_in.dates = dict.fromkeys(handed_in.dates, 1e15)
+    row = row_of(handed_in, Grading("seed"))
+    assert (row.status, row.handed_in) == ("refused", "")
+
+
+def test_file_that_changes_after_it_was_read_is_not_graded(tmp_path, judged):
+    file = put(tmp_path, "ada/adapter_model.safetensors")
+    handed_in = read(tmp_path)
+    file.write_bytes(b"others")
+    assert row_of(handed_in, Grading("seed")).status == "refused" and judged[0] == []
 
 
 def test_learner_without_an_adapter_has_a_missing_project_and_no_model_is_asked(tmp_path, judged):

@@ -100,7 +100,10 @@ def dated(row: Row, submission: Submission, name: str, due: datetime | None) -> 
     """The row with the date of the file that it is about, where that is known, and whether it was late."""
     if name not in submission.dates:
         return row
-    handed_in = datetime.fromtimestamp(submission.dates[name])
+    try:
+        handed_in = datetime.fromtimestamp(submission.dates[name])
+    except (ValueError, OverflowError, OSError):  # some file systems hold years that no calendar has
+        return row
     late = "yes" if submission.late or (due and handed_in > due) else "no" if due else ""
     return replace(row, handed_in=handed_in.isoformat(" ", "seconds"), late=late)
 

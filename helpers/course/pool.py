@@ -43,7 +43,7 @@ def grade_all(
         hidden: folders that no answer may see.
         journal: takes the rows.
     """
-    sandboxes = _Sandboxes()
+    sandboxes, with_adapter = _Sandboxes(), []
 
     def work(submission: Submission) -> tuple[list[Row], float]:
         started = time.monotonic()
@@ -57,9 +57,15 @@ def grade_all(
             for done in as_completed(running):
                 submission = running.pop(done)
                 rows, seconds = done.result()
+                if grading.with_project and submission.adapter:  # it takes long, and nobody else should wait for it
+                    with_adapter.append((submission, rows, seconds))
+                    continue
                 if grading.with_project:
                     rows.append(row_of(submission, grading))
                 journal.add(submission.learner, submission.digest, rows, seconds)
+                bar.update()
+            for submission, rows, seconds in with_adapter:
+                journal.add(submission.learner, submission.digest, [*rows, row_of(submission, grading)], seconds)
                 bar.update()
         except BaseException:  # a signal, or a full disk: let no thread go on
             pool.shutdown(wait=False, cancel_futures=True)

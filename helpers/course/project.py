@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from helpers.checks.registry import PROJECT_ID, PROJECT_POINTS
 from helpers.course.grading import Grading, dated, one_at_a_time
-from helpers.course.submission import Submission
+from helpers.course.submission import Submission, digest_of
 from helpers.course.table import Row
+from helpers.download import CourseError
 
 
 def row_of(submission: Submission, grading: Grading) -> Row:
@@ -23,9 +24,16 @@ def row_of(submission: Submission, grading: Grading) -> Row:
     from helpers.checks import project  # peft and transformers take seconds to import, and few need them
 
     name, file = submission.adapter
-    with one_at_a_time:
-        verdict = project.verdict_on(file, grading.seed_of(PROJECT_ID))
     row = dated(row, submission, name, grading.due)
+    if digest_of(file) != submission.adapter_digest:
+        return replace(row, status="refused", reason=f"{name} changed while this was graded")
+    try:
+        with one_at_a_time:
+            verdict = project.verdict_on(file, grading.seed_of(PROJECT_ID))
+    except CourseError:
+        raise
+    except Exception as error:  # whatever an adapter upsets here must not stop the others
+        return replace(row, status="refused", reason=f"it could not be graded ({type(error).__name__})")
     figures = ", ".join(f"{what} {value:+.2f}" for what, value in verdict.figures.items())
     if verdict.passed:
         return replace(row, points=PROJECT_POINTS, reason=figures)

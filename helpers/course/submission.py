@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -61,8 +62,8 @@ def submission(handed_in: HandIn) -> Submission:
             read.faults.append(f"{name}: a zip in the folder; unpack it")
         elif name.lower().endswith(NOTEBOOK):
             dated.append((-seconds, name, path))
-    if adapter := _adapter(handed_in.files):
-        read.adapter, read.adapter_digest = adapter, _digest(adapter[1])
+    if adapter := _adapter(handed_in.files, read.dates):
+        read.adapter, read.adapter_digest = adapter, digest_of(adapter[1])
     if not dated and not read.faults:
         read.nothing = "no .ipynb in the folder"
     if len(dated) > _MOST_NOTEBOOKS:
@@ -71,7 +72,7 @@ def submission(handed_in: HandIn) -> Submission:
         try:
             cells = code_cells(plain.read_bytes(path, _MOST_NOTEBOOK_BYTES))
         except (ValueError, OSError) as error:
-            reason = "a folder, not a notebook" if path.is_dir() and not path.is_symlink() else error
+            reason = "a folder, not a notebook" if os.path.isdir(path) and not os.path.islink(path) else error
             read.faults.append(f"{name}: {reason}")
         else:
             read.dates[name] = -before_1970
@@ -79,17 +80,18 @@ def submission(handed_in: HandIn) -> Submission:
     return read
 
 
-def _adapter(files: Sequence[tuple[str, Path]]) -> tuple[str, Path] | None:
-    """The file to grade: of those called adapter_model, else of all files of tensors, the one written last.
+def _adapter(files: Sequence[tuple[str, Path]], dates: dict[str, float]) -> tuple[str, Path] | None:
+    """The file to grade: of those called adapter_model, else of all files of tensors, one that lies highest; of these,
+    the one written last.
 
     A learning management system may have changed the name, and a learner may have handed in all that a training saved.
     """
-    tensors = [(name, path) for name, path in files if name.lower().endswith(".safetensors") and path.exists()]
+    tensors = [(name, path) for name, path in files if name.lower().endswith(".safetensors") and name in dates]
     named = [(name, path) for name, path in tensors if "adapter_model" in name.rpartition("/")[2].lower()]
-    return max(named or tensors, key=lambda file: (file[1].lstat().st_mtime, file[0]), default=None)
+    return max(named or tensors, key=lambda file: (-file[0].count("/"), dates[file[0]], file[0]), default=None)
 
 
-def _digest(file: Path) -> str:
+def digest_of(file: Path) -> str:
     """Of the content; of a file that will be refused, the reason."""
     try:
         return hashlib.sha256(plain.read_bytes(file, _MOST_ADAPTER_BYTES)).hexdigest()
