@@ -1,6 +1,7 @@
 #!/bin/sh
 # What the Makefile calls, `sh .setup.sh TARGET`, where `course COMMAND` is a command of the package; and, by this name
-# alone, `attacks` on the sandbox, `grading` of 200 submissions with kills, and `nbgrader` on the notebooks.
+# alone, `attacks` on the sandbox, `grading` of 200 submissions with kills, `nbgrader` on the notebooks, and `browser`,
+# after which `test` opens JupyterLab, too.
 # POSIX sh, for it runs before anything is installed. A finished .venv holds a stamp; one without it was interrupted, and
 # is made anew, since nobody can tell how much of a package pip had written. Downloads are not lost: pip keeps its cache.
 set -eu
@@ -103,6 +104,11 @@ lab() {
     exec $python -m jupyterlab --log-level=WARN --LabApp.default_url=/lab/tree/$LESSON $as_root "$@"
 }
 
+browser() { # what drives a browser, which learners do not need
+    $python -c 'import playwright' 2>/dev/null ||
+        $python -m pip install -q "$(sed -n 's/^# \(playwright==[0-9.]*\) .*/\1/p' requirements.txt)"
+}
+
 nbgrader() { # in an environment of its own: it would replace packages of the course
     if ! .venv/nbgrader/bin/nbgrader --version >/dev/null 2>&1; then
         rm -rf .venv/nbgrader
@@ -146,7 +152,8 @@ set_up
 case $task in
     lab) $python -m helpers fetch && lab "$@" ;;
     test) $python -m helpers fetch && run_tests ;;
-    test-lab) $python tests/lab.py "$@" ;;
+    browser) browser ;;
+    test-lab) browser && $python tests/lab.py "$@" ;;
     quick) OMP_NUM_THREADS=1 $python -m pytest --timeout=60 -n 2 --dist loadfile -m "not real" tests ;;
     lint) lint ;;
     mutants) $python tests/mutants.py "$@" ;;
