@@ -18,7 +18,7 @@ LESSON = Path(__file__).parents[1] / "notebooks" / "5_practice.ipynb"
 MADE, TRAINED = "5-14", "5-16"  # the cells that make the trainer, and train until update 14
 SAVED = "update-000004"  # the first checkpoint
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(1800)]  # 14 updates: four minutes, and more on a busy machine
 
 
 def run_lesson(folder: Path, kill_when: Path | None = None) -> dict[str, str]:
