@@ -101,6 +101,9 @@ lab() {
     as_root=""
     [ "$(id -u)" -ne 0 ] || as_root=--allow-root # Jupyter asks for this from root, and from nobody else
     echo "Starting JupyterLab with lesson 0. Control-C stops it."
+    settings=.venv/share/jupyter/lab/settings # a first start would ask whether to fetch news of Jupyter
+    mkdir -p $settings
+    echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}' >$settings/overrides.json
     exec $python -m jupyterlab --log-level=WARN --LabApp.default_url=/lab/tree/$LESSON $as_root "$@"
 }
 

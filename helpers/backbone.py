@@ -158,16 +158,19 @@ class _TokenLogprobs(torch.autograd.Function):
 
     @staticmethod
     def forward(context, hidden: Tensor, weight: Tensor, tokens: Tensor, scale: float) -> Tensor:
-        rows, size = hidden.to(weight.dtype), max(1, CHUNK_LOGITS // len(hidden))
+        dtype = torch.promote_types(hidden.dtype, weight.dtype)
+        rows, size = hidden.to(dtype), max(1, CHUNK_LOGITS // len(hidden))
+        size = size if weight.dtype == dtype else min(size, 1024)  # a slice is copied, then
         highest = hidden.new_full((len(hidden), 1), -torch.inf, dtype=torch.float32)
         total, average = torch.zeros_like(highest), 0.0  # Σ exp(logit - highest), and Σ exp(logit - highest) · W
         for part in weight.split(size):
+            part = part.to(dtype)
             logits = (rows @ part.T).float().mul_(scale)
             higher = torch.maximum(highest, logits.amax(1, keepdim=True))
             shrunk, shares = (highest - higher).exp_(), logits.sub_(higher).exp_()
             total = total * shrunk + shares.sum(1, keepdim=True)
             if context.needs_input_grad[0]:
-                average = average * shrunk + shares.to(weight.dtype) @ part
+                average = average * shrunk + shares.to(dtype) @ part
             highest = higher
         chosen = weight[tokens].float()
         if context.needs_input_grad[0]:

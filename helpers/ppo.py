@@ -16,7 +16,7 @@ from peft import PeftModel
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from helpers import checkpoint, settings
+from helpers import checkpoint, eight_bit, settings
 from helpers.backbone import Backbone, full_batches, head_values, switch_dropout_off
 from helpers.download import CourseError
 from helpers.formulas import (
@@ -89,8 +89,7 @@ class PPOTrainer:
         self._prepare_optimizer(optimizer)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.kl_coef, self.history, self.order = config.kl_coef, [], []
-        minibatch = config.batch_size // config.num_mini_batches
-        self.micro_batch = min(config.per_device_train_batch_size, minibatch)
+        self.micro_batch = min(config.per_device_train_batch_size, config.batch_size // config.num_mini_batches)
         self.forward_batch = config.local_rollout_forward_batch_size
         self.loss_scale = FP16_LOSS_SCALE if model.get_base_model().dtype == torch.float16 else 1.0
         if resume_from is not None:
@@ -104,15 +103,16 @@ class PPOTrainer:
         """Do `updates` more updates; returns `history`, one dictionary of metrics for each update so far."""
         silent = {} if self.accelerator.is_main_process else {"disable": True}  # else the user's TQDM_DISABLE decides
         bar = tqdm(range(updates), desc="ppo", unit="update", **silent)
-        for _ in bar:
-            started = time.perf_counter()
-            rollout = self._roll_out()
-            metrics = self._optimize(rollout)
-            metrics["tokens_per_second"] = rollout.response_mask.sum().item() / (time.perf_counter() - started)
-            metrics["peak_bytes"] = peak_bytes()
-            self.history.append(metrics)
-            bar.set_postfix(reward=f"{metrics['objective/scores']:.2f}", kl=f"{metrics['objective/kl']:.2f}")
-            self._after_update(rollout, metrics)
+        with eight_bit.lean(self.model):
+            for _ in bar:
+                started = time.perf_counter()
+                rollout = self._roll_out()
+                metrics = self._optimize(rollout)
+                metrics["tokens_per_second"] = rollout.response_mask.sum().item() / (time.perf_counter() - started)
+                metrics["peak_bytes"] = peak_bytes()
+                self.history.append(metrics)
+                bar.set_postfix(reward=f"{metrics['objective/scores']:.2f}", kl=f"{metrics['objective/kl']:.2f}")
+                self._after_update(rollout, metrics)
         return self.history
 
     def save(self, folder: str | Path) -> None:

@@ -1,9 +1,7 @@
 """A rollout: what the policy wrote, and what every role said about it."""
 
-import contextlib
-import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
+from helpers import eight_bit
 from helpers.backbone import Backbone, TrunkStates, full_batches, head_values
-from helpers.model import best_precision
 
 Reward = Callable[[Sequence[str], Sequence[str]], Sequence[float]]
 Scores = Tensor | Callable[[TrunkStates, Tensor], Tensor]
@@ -94,11 +92,12 @@ def generate(
     running = torch.ones_like(mask[:, 0])
     start = 0
     for end in range(prompts.shape[1], tokens.shape[1]):
-        with _eight_bit_in_bfloat16(backbone.decoder):
+        with eight_bit.in_bfloat16(backbone.decoder):
             hidden = backbone.decoder(
                 tokens[:, start:end], attention_mask=mask[:, :end].long(), position_ids=positions[:, start:end], **cache
             ).last_hidden_state
-        logits = backbone.output_layer(hidden[:, -1]).float() / limits.temperature
+        last = hidden[:, -1].to(backbone.output_layer.weight.dtype)
+        logits = backbone.output_layer(last).float() / limits.temperature
         chosen = _sampled(logits, uniforms[:, end - prompts.shape[1]])
         tokens[:, end] = torch.where(running, chosen, limits.pad)
         mask[:, end] = running
@@ -109,40 +108,6 @@ def generate(
                 break
         start = end
     return tokens, mask
-
-
-@contextlib.contextmanager
-def _eight_bit_in_bfloat16(decoder: nn.Module) -> Iterator[None]:
-    """On a CPU that multiplies in bfloat16, 8-bit layers do so while tokens are written, at half the time.
-
-    bitsandbytes makes float32 of all weights for every token. Their 8-bit integers are exact in bfloat16, too, so only
-    inputs and outputs are rounded; and, as with a model in bfloat16, no log-probability is taken from this pass.
-    """
-    layers = []
-    if next(decoder.parameters()).device.type == "cpu" and best_precision()[0] == "bf16":
-        layers = [layer for layer in decoder.modules() if _has_8_bits(layer)]
-    before = [layer.__dict__.get("forward") for layer in layers]
-    for layer in layers:
-        layer.forward = functools.partial(_in_bfloat16, layer)
-    try:
-        yield
-    finally:
-        for layer, forward in zip(layers, before, strict=True):
-            del layer.forward
-            if forward is not None:
-                layer.forward = forward
-
-
-def _has_8_bits(layer: nn.Module) -> bool:
-    """Whether this is bitsandbytes' own layer, not peft's around it, and holds integers."""
-    name = f"{type(layer).__module__}.{type(layer).__name__}"
-    return name == "bitsandbytes.nn.modules.Linear8bitLt" and layer.weight.dtype == torch.int8
-
-
-def _in_bfloat16(layer: nn.Module, x: Tensor) -> Tensor:
-    largest = layer.state.SCB if layer.weight.SCB is None else layer.weight.SCB  # the first forward moves it
-    product = (x.bfloat16() @ layer.weight.data.bfloat16().t()).to(x.dtype) * (largest / 127).to(x.dtype)
-    return product if layer.bias is None else product + layer.bias.to(x.dtype)
 
 
 @torch.no_grad()

@@ -28,8 +28,12 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = [
-    Mutant("8-bit scale forgotten while writing", "rollout", "* (largest / 127).to(x.dtype)", "* (largest / largest).to(x.dtype)", "are_bitsandbytes_own_afterwards"),
-    Mutant("8-bit layers left in bfloat16", "rollout", "            del layer.forward\n", "            pass\n", "are_bitsandbytes_own_afterwards"),
+    Mutant("8-bit scale forgotten while writing", "eight_bit", "* _scales(layer).to(x.dtype)\n", "/ 127\n", "bfloat16_differ_by_its_rounding"),
+    Mutant("8-bit layers left in bfloat16", "eight_bit", "            del layer.forward\n", "            pass\n", "bfloat16_differ_by_its_rounding"),
+    Mutant("8-bit gradient without the scale", "eight_bit", "gradient.dtype).mul_(scales[:, None])", "gradient.dtype)", "lean_logits_and_gradients"),
+    Mutant("8-bit input kept", "eight_bit", "context.floats = floats", "context.floats, context.x = floats, x", "does_not_keep_its_input"),
+    Mutant("embedding left in bfloat16", "eight_bit", "weight.data = weight.data.float()", "weight.data = weight.data", "as_it_was_afterwards"),
+    Mutant("embedding rounded to bfloat16", "eight_bit", "torch.equal(part.bfloat16().float(), part)", "torch.equal(part, part)", "stays_as_it_is"),
     Mutant("sign of the KL in the reward", "formulas", "-kl_coef * (policy", "kl_coef * (policy", "by_hand_with_the_score"),
     Mutant("score one token early", "formulas", "mask.sum(1, keepdim=True) - 1", "(mask.sum(1, keepdim=True) - 2).clamp_min(0)", "by_hand_with_the_score"),
     Mutant("k3 with the ratio upside down", "formulas", "log_r = reference_logprobs - policy_logprobs", "log_r = policy_logprobs - reference_logprobs", "averages_to_the_exact_kl"),

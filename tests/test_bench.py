@@ -56,6 +56,29 @@ def test_healthy_run_meets_its_bars():
     assert found["broken"]["after"] <= found["broken"]["before"] and found["seconds"] <= 300
 
 
+def test_8bit_run_learns_too():
+    """Its intervals do not hold 0, its KL is at most 6 nats, and its variety is kept."""
+    found = learn.recorded()["8bit-top-seed0"]
+    by = {key: found[key]["change"] for key in ("reward", "lexicon")}
+    assert all(mean > half for mean, half in by.values()) and found["kl"]["after"][0] <= 6
+    assert found["distinct_2"]["after"] >= 0.9 * found["distinct_2"]["before"]
+
+
+@pytest.mark.parametrize("other", ["bf16-all-seed", "value-loss-in-the-adapter-seed"])
+def test_what_was_chosen_learned_more_than_the_other_choice_with_each_of_three_seeds(other):
+    records = learn.recorded()
+    for seed in readme.SEEDS:
+        chosen, rejected = (records[f"{name}{seed}"]["reward"]["change"][0] for name in ("bf16-top-seed", other))
+        assert chosen > rejected
+
+
+def test_top_third_and_all_layers_were_given_the_same_time():
+    """Within a tenth: the two runs of a seed ran side by side."""
+    for pair in readme.rivals().values():
+        top, every = (learn.recorded()[name]["seconds"] for name in pair)
+        assert every == pytest.approx(top, rel=0.1)
+
+
 def test_run_without_kl_is_more_rewarded_and_has_lost_its_variety():
     healthy, hacked = (learn.recorded()[name] for name in ("bf16-top-seed0", "sick-no-kl"))
     assert hacked["reward"]["change"][0] > healthy["reward"]["change"][0] and hacked["kl"]["after"][0] > 20

@@ -183,6 +183,13 @@ def test_check_shows_its_message_without_a_traceback():
     assert CheckStopped("Only this.")._render_traceback_() == ["Only this."]
 
 
+def test_a_long_message_is_shown_in_lines_of_at_most_80_columns_that_break_between_words():
+    message = "Not right.\n\n  got  " + "0.125, " * 20 + "\n\nLikely cause: " + "left-padded " * 20
+    lines = "\n".join(CheckStopped(message)._render_traceback_()).splitlines()
+    assert max(map(len, lines)) <= 80 and len(lines) > 6
+    assert " ".join(lines).split() == message.split()
+
+
 def test_check_leaves_the_random_numbers_of_the_notebook_alone():
     torch.manual_seed(5)
     due = torch.rand(3)

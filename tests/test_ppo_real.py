@@ -6,11 +6,11 @@ from peft import LoraConfig, get_peft_model
 from tiny_ppo import frozen_weights
 
 from helpers.adapters import top_layers
+from helpers.eight_bit import in_bfloat16, lean
 from helpers.feedback import prompt_collator, prompt_ids, prompts
 from helpers.model import load_model, load_tokenizer
 from helpers.ppo import PPOConfig, PPOTrainer
 from helpers.reward import AdapterReward
-from helpers.rollout import _eight_bit_in_bfloat16
 
 pytestmark = pytest.mark.real
 
@@ -59,17 +59,18 @@ def test_real_trained_weights_are_float32_and_finite(updated):
     assert all(p.isfinite().all() for p in updated[0].trained)
 
 
-def test_real_distribution_that_is_sampled_from_is_the_policys_to_a_thousandth_of_a_nat(updated):
+def test_real_distribution_that_is_sampled_from_is_the_policys_to_two_thousandths_of_a_nat(updated):
     """8-bit layers write in bfloat16; every token of the vocabulary counts, so no luck is in it."""
     backbone = updated[0].backbone
     rows = [{"input_ids": ids} for ids in prompt_ids("test", load_tokenizer(), 16)]
     batch = load_tokenizer().pad(rows, return_tensors="pt")
 
     def logprobs():
-        return backbone.output_layer(backbone.decoder(**batch).last_hidden_state[:, -1]).double().log_softmax(-1)
+        last = backbone.decoder(**batch).last_hidden_state[:, -1]
+        return backbone.output_layer(last.to(backbone.output_layer.weight.dtype)).double().log_softmax(-1)
 
     with torch.no_grad():
         policy = logprobs()
-        with _eight_bit_in_bfloat16(backbone.decoder):
+        with lean(backbone.model), in_bfloat16(backbone.decoder):
             written = logprobs()
-    assert (written.exp() * (written - policy)).sum(-1).mean() < 1e-3
+    assert (written.exp() * (written - policy)).sum(-1).mean() < 2e-3

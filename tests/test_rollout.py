@@ -7,7 +7,6 @@ from peft import LoraConfig
 from tiny_ppo import EOS, PAD, PRECISIONS, PROMPTS, gpt2, llama, policy_of, tokenizer, uneven_rollout, uneven_tokens
 from torch import nn
 
-from helpers import rollout
 from helpers.adapters import reference
 from helpers.backbone import Backbone, head_values, switch_dropout_off, whole_logprobs
 from helpers.rollout import Limits, Written, _sampled, decoded, generate, judged, sample_table
@@ -48,44 +47,6 @@ def test_generate_samples_each_token_from_the_whole_forward_of_what_came_before(
     cumulative = (logits.double() / 0.7).softmax(-1).cumsum(-1)
     due = (cumulative > uniforms[..., None]).int().argmax(-1)
     assert torch.equal(tokens[:, 5:], due)
-
-
-@pytest.fixture
-def decoder_8bit(tmp_path):
-    """8-bit layers, with biases, of a model that has not run yet; and a function that runs it."""
-    base = llama("8bit", tmp_path, attention_bias=True)
-    for name, parameter in base.named_parameters():
-        if name.endswith("proj.bias"):
-            parameter.data.normal_()
-    tokens, mask = padded_prompts()
-    return base.model, lambda: base.model(tokens, attention_mask=mask).last_hidden_state
-
-
-def test_8bit_layers_that_write_in_bfloat16_differ_by_its_rounding_and_are_bitsandbytes_own_afterwards(
-    decoder_8bit, monkeypatch
-):
-    decoder, run = decoder_8bit
-    monkeypatch.setattr(rollout, "best_precision", lambda: ("bf16", ""))
-    with torch.no_grad(), rollout._eight_bit_in_bfloat16(decoder):
-        written_before_any_forward = run()
-    with torch.no_grad():
-        due = run()
-        with pytest.raises(KeyError), rollout._eight_bit_in_bfloat16(decoder):
-            written_later = run()
-            raise KeyError
-        assert torch.equal(run(), due)
-    assert torch.equal(written_before_any_forward, written_later)
-    difference = (written_later - due).norm() / due.norm()
-    assert 1e-5 < difference < 0.02
-
-
-def test_8bit_layers_write_in_float32_where_the_processor_has_no_bfloat16(decoder_8bit, monkeypatch):
-    decoder, run = decoder_8bit
-    monkeypatch.setattr(rollout, "best_precision", lambda: ("fp32", "no native bfloat16"))
-    with torch.no_grad():
-        due = run()
-        with rollout._eight_bit_in_bfloat16(decoder):
-            assert torch.equal(run(), due)
 
 
 def test_sampling_draws_each_token_as_often_as_its_probability():

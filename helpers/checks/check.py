@@ -1,5 +1,6 @@
 """`check("1.1", answer)`: what a learner runs below an exercise."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Callable
 
@@ -17,7 +18,7 @@ class CheckStopped(Exception):
     """Stops a notebook at a check. IPython shows the message alone: the frames of the check would teach nothing."""
 
     def _render_traceback_(self) -> list[str]:
-        return [str(self)]
+        return [_wrapped(line) for line in str(self).splitlines()]
 
 
 class MissingAnswer(CheckStopped):
@@ -53,6 +54,12 @@ def check(exercise_id: str, answer: Callable) -> None:
         )
     _failures.pop(asked.id, None)
     print(f"Exercise {asked.id} is right: it agrees with {asked.agrees_with}.")
+
+
+def _wrapped(line: str) -> str:
+    """At most 80 columns: JupyterLab breaks a longer line of an error in the middle of a word."""
+    indent = " " * (7 if line.startswith("  ") else 0)  # below a value, not below its name
+    return textwrap.fill(line, 80, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _offered_hint(asked: Exercise) -> str:

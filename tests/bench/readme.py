@@ -9,10 +9,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from learn import UPDATES, recorded
 from matplotlib.figure import Figure
+from worker import TRL_MICRO_BATCH, micro_batch
 
 HERE = Path(__file__).parent
 README = HERE.parents[1] / "README.md"
 CURVE = README.parent / "notebooks" / "images" / "top_or_all.png"
+SEEDS = (1, 2, 3)
 LABELS = {"top": "adapters on the top third", "all": "adapters on all layers"}
 SETTINGS = {
     "8bit-top": "8-bit, top third of the layers",
@@ -34,11 +36,13 @@ def benchmark(results: dict) -> str:
         own_mib, trl_mib = (median(p[f"{side}_peak_bytes"] for p in found["pairs"]) / 2**20 for side in ("own", "trl"))
         time, memory = (_ratio(found, kind) for kind in ("time_ratio", "memory_ratio"))
         above = f"{found['memory_ratio_above_libraries']:.2f}"
+        title += f", micro-batches of {micro_batch(*name.split('-'))}"
         cells = [title, f"{own_s:.1f}", f"{trl_s:.1f}", time, f"{own_mib:,.0f}", f"{trl_mib:,.0f}", memory, above]
         rows.append("| " + " | ".join(cells) + " |")
     rows.append("| on a GPU (CUDA) | not measured | | | | | | |")
     pairs = min(len(found["pairs"]) for found in results["settings"].values())
-    note = f"{pairs} pairs of fresh processes; {results['machine']}; TRL {results['trl']}; {results['date']}."
+    note = f"{pairs} pairs of fresh processes; TRL in micro-batches of {TRL_MICRO_BATCH}. "
+    note += f"{results['machine']}; TRL {results['trl']}; {results['date']}."
     return "\n".join(rows) + f"\n\n{note}"
 
 
@@ -77,36 +81,62 @@ def learning(records: dict[str, dict]) -> str:
     days = sorted(found["date"] for found in records.values())
     prompts = next(iter(records.values()))["held_out_prompts"]
     note = f"{prompts} held-out prompts; 95% intervals; {machines}; {days[0]} to {days[-1]}."
-    note += " Runs of one thread ran two at a time."
+    note += " Runs of one thread ran two at a time, but for the last."
     return "\n".join(rows) + f"\n\n{note}"
 
 
 def curve(records: Mapping[str, dict]) -> Figure:
-    """Training reward over wall time, top third and all layers: a thin line a seed, a thick one their mean."""
+    """Training reward over wall time, top third and all layers: a thin line a seed, a thick one their mean.
+
+    The two runs of a seed ran side by side; another seed, on another machine, may have taken half or twice as long.
+    """
     figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
+    whole = {seed: max(_minutes(records[name])[-1] for name in pair) for seed, pair in rivals().items()}
     for layers, style, colour in (("top", "-", "#0072B2"), ("all", "--", "#D55E00")):
-        seeds = [smoothed(found) for name, found in records.items() if name in rivals(layers)]
-        for minutes, rewards in seeds:
-            axes.plot(minutes, rewards, style, color=colour, linewidth=0.7, alpha=0.6)
-        shared = np.linspace(max(m[0] for m, _ in seeds), min(m[-1] for m, _ in seeds), 100)
+        found = [(records[f"bf16-{layers}-seed{seed}"], minutes) for seed, minutes in whole.items()]
+        seeds = [(np.divide(_minutes(record), minutes), smoothed(record)) for record, minutes in found]
+        for shares, rewards in seeds:
+            axes.plot(shares, rewards, style, color=colour, linewidth=0.7, alpha=0.6)
+        shared = np.linspace(max(s[0] for s, _ in seeds), min(s[-1] for s, _ in seeds), 100)
         mean = np.mean([np.interp(shared, *seed) for seed in seeds], axis=0)
         axes.plot(shared, mean, style, color=colour, linewidth=2.5, label=LABELS[layers])
-    axes.set_xlabel("minutes of training, two runs side by side on two cores")
+    axes.set_xlim(0, 1.02)
+    low, high = (round(pick(whole.values())) for pick in (min, max))
+    axes.set_xlabel(f"share of the training time ({low} to {high} minutes, two runs side by side on two cores)")
     axes.set_ylabel("reward of the batch, mean of 5 updates\n(standard deviations of human texts)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return figure
 
 
-def rivals(layers: str) -> list[str]:
-    return [f"bf16-{layers}-seed{seed}" for seed in (1, 2, 3)]
+def rivals() -> dict[int, list[str]]:
+    """The two runs of each seed."""
+    return {seed: [f"bf16-{layers}-seed{seed}" for layers in UPDATES] for seed in SEEDS}
 
 
-def smoothed(record: dict, width: int = 5) -> tuple[Sequence[float], Sequence[float]]:
-    """Minutes, and the mean reward of the last `width` updates; the first update stands for itself."""
+def _minutes(record: dict) -> list[float]:
+    return [row["seconds"] / 60 for row in record["history"]]
+
+
+def smoothed(record: dict, width: int = 5) -> list[float]:
+    """The mean reward of the last `width` updates; the first update stands for itself."""
     rewards = [row["objective/scores"] for row in record["history"]]
-    means = [float(np.mean(rewards[max(0, end - width) : end])) for end in range(1, len(rewards) + 1)]
-    return [row["seconds"] / 60 for row in record["history"]], means
+    return [float(np.mean(rewards[max(0, end - width) : end])) for end in range(1, len(rewards) + 1)]
+
+
+def choices(records: Mapping[str, dict]) -> str:
+    """What the three seeds of each choice came to: where the adapters sit, and where the value loss flows."""
+    names = ("bf16-top-seed", "bf16-all-seed", "value-loss-in-the-adapter-seed")
+    top, every, flowing = ([records[f"{name}{seed}"] for seed in SEEDS] for name in names)
+    return (
+        f"Means of seeds {SEEDS[0]} to {SEEDS[-1]}: adapters on the top third {_means(top)}; on all layers in the same "
+        f"time {_means(every)}. The value loss does not reach the adapter; when it did, {_means(flowing)}."
+    )
+
+
+def _means(records: Sequence[dict]) -> str:
+    reward = np.mean([found["reward"]["change"][0] for found in records])
+    return f"{reward:+.2f} of reward at a KL of {np.mean([found['kl']['after'][0] for found in records]):.1f}"
 
 
 def with_tables(text: str) -> str:
@@ -114,7 +144,7 @@ def with_tables(text: str) -> str:
     results, grown = (json.loads((HERE / f"{name}.json").read_text()) for name in ("results", "growth"))
     made = {
         "benchmark": f"{benchmark(results)}\n\n{growth(grown)}",
-        "learning": learning(recorded()),
+        "learning": f"{learning(recorded())}\n\n{choices(recorded())}",
     }
     for name, table in made.items():
         begin, end = f"<!-- table of {name}: begin -->", f"<!-- table of {name}: end -->"
@@ -134,6 +164,5 @@ def _change(record: dict, key: str) -> str:
 
 
 if __name__ == "__main__":
-    if all(name in recorded() for layers in UPDATES for name in rivals(layers)):
-        curve(recorded()).savefig(CURVE, dpi=110, metadata={"Software": None})
+    curve(recorded()).savefig(CURVE, dpi=110, metadata={"Software": None})
     README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -17,7 +17,12 @@ from helpers.feedback import prompt_collator, prompt_ids, prompts
 from helpers.memory import peak_bytes
 from helpers.model import load_tokenizer, start_lesson
 
-MICRO_BATCH = {"trl": 4, "own": 8}
+TRL_MICRO_BATCH = 4
+
+
+def micro_batch(precision: str, layers: str) -> int:
+    """This trainer's: 8, or 4 where that saves 15% of memory and its time is to spare."""
+    return 4 if (precision, layers) == ("bf16", "all") else 8
 
 
 def own(job: SimpleNamespace) -> dict:
@@ -33,7 +38,7 @@ def own(job: SimpleNamespace) -> dict:
         batch_size=job.batch,
         response_length=job.response,
         seed=0,
-        per_device_train_batch_size=MICRO_BATCH["own"],
+        per_device_train_batch_size=micro_batch(job.precision, job.layers),
     )
     phases = {name: 0.0 for name in ("generate", "judged")}
     for name in phases:
@@ -84,8 +89,8 @@ def trl(job: SimpleNamespace) -> dict:
         response_length=job.response,
         num_ppo_epochs=4,
         num_mini_batches=1,
-        per_device_train_batch_size=MICRO_BATCH["trl"],
-        gradient_accumulation_steps=job.batch // MICRO_BATCH["trl"],
+        per_device_train_batch_size=TRL_MICRO_BATCH,
+        gradient_accumulation_steps=job.batch // TRL_MICRO_BATCH,
         local_rollout_forward_batch_size=16,
     )
     phases, ends = {"generate": 0.0}, []

@@ -1,0 +1,148 @@
+"""A frozen 8-bit model on a CPU, in less memory and time than bitsandbytes and transformers take; the same numbers.
+
+Outside of these contexts the model is as it was; on a GPU, where bitsandbytes has kernels, it is inside, too.
+"""
+
+import contextlib
+import ctypes
+import functools
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding, linear
+
+from helpers.model import best_precision
+
+
+@contextlib.contextmanager
+def lean(model: nn.Module) -> Iterator[None]:
+    """Inside, what is frozen takes less; outputs and gradients stay those of the model in `train()`, to the bit.
+
+    8-bit layers keep no input for the backward: the gradient of a frozen layer's input does not need it. And where a
+    processor multiplies in bfloat16, an embedding (and output layer) in float32 whose numbers are all exact in bfloat16
+    is stored so: it was loaded from there.
+    """
+    layers = _eight_bit_layers(model)
+    ends = [model.get_input_embeddings(), model.get_output_embeddings()] if layers and _in_bfloat16_is_fast() else []
+    with _forwards(dict.fromkeys(layers, functools.partial(_frozen, _Floats()))), _halved(ends):
+        yield
+
+
+@contextlib.contextmanager
+def in_bfloat16(model: nn.Module) -> Iterator[None]:
+    """Inside, 8-bit layers multiply in bfloat16 where the processor does, at half the time; without gradients.
+
+    bitsandbytes makes float32 of all weights for every token. Their 8-bit integers are exact in bfloat16, too, so only
+    inputs and outputs are rounded; and, as with a model in bfloat16, no log-probability is to be taken from it.
+    """
+    layers = _eight_bit_layers(model) if _in_bfloat16_is_fast() else []
+    with _forwards(dict.fromkeys(layers, functools.partial(_rounded, _Floats()))):
+        yield
+
+
+@contextlib.contextmanager
+def _forwards(changed: dict[nn.Module, Callable]) -> Iterator[None]:
+    """Other forwards inside, each called with its layer."""
+    before = {layer: vars(layer).get("forward") for layer in changed}
+    for layer, forward in changed.items():
+        layer.forward = functools.partial(forward, layer)
+    try:
+        yield
+    finally:
+        for layer, forward in before.items():
+            del layer.forward
+            if forward is not None:
+                layer.forward = forward
+
+
+@contextlib.contextmanager
+def _halved(ends: list[nn.Module]) -> Iterator[None]:
+    """Embedding and output layer in half the bytes, inside, if all of both is frozen, plain, and exact in bfloat16."""
+    if not all(map(_can_be_halved, ends)):
+        ends = []
+    weights = {end.weight for end in ends}  # one, if they are tied
+    for weight in weights:
+        weight.data = weight.data.bfloat16()
+    try:
+        with _forwards({end: _looked_up if type(end) is nn.Embedding else _multiplied for end in ends}):
+            yield
+    finally:
+        if weights:
+            _give_free_memory_back()  # or what the training has freed would still be there beside the larger numbers
+        for weight in weights:
+            weight.data = weight.data.float()
+
+
+def _can_be_halved(end: nn.Module) -> bool:
+    plain = type(end) is nn.Embedding or (type(end) is nn.Linear and end.bias is None)
+    if not plain or end.weight.dtype != torch.float32 or end.weight.requires_grad:
+        return False
+    return all(torch.equal(part.bfloat16().float(), part) for part in end.weight.split(1024))
+
+
+def _looked_up(layer: nn.Embedding, tokens: Tensor) -> Tensor:
+    return embedding(tokens, layer.weight).float()
+
+
+def _multiplied(layer: nn.Linear, x: Tensor) -> Tensor:
+    """In the precision of `x`, with a part of the weights at a time."""
+    return torch.cat([linear(x, part.to(x.dtype)) for part in layer.weight.split(1024)], -1)
+
+
+def _give_free_memory_back() -> None:
+    with contextlib.suppress(OSError, AttributeError):  # glibc's; elsewhere the allocator decides
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+class _Floats:
+    """One buffer for the floats of all layers' integers, one after the other: new ones would scatter the heap."""
+
+    def __init__(self):
+        self.buffer = torch.empty(0)
+
+    def of(self, integers: Tensor, dtype: torch.dtype) -> Tensor:
+        """A view of the buffer, which holds until the next call."""
+        if self.buffer.dtype != dtype or len(self.buffer) < integers.numel():
+            self.buffer = torch.empty(integers.numel(), dtype=dtype)
+        return self.buffer[: integers.numel()].view_as(integers).copy_(integers)
+
+
+def _in_bfloat16_is_fast() -> bool:
+    return best_precision()[0] == "bf16"
+
+
+def _eight_bit_layers(model: nn.Module) -> list[nn.Module]:
+    """bitsandbytes' own layers, not peft's around them, that hold integers, on a CPU."""
+    name = "bitsandbytes.nn.modules.Linear8bitLt"
+    found = [layer for layer in model.modules() if f"{type(layer).__module__}.{type(layer).__name__}" == name]
+    return [layer for layer in found if layer.weight.dtype == torch.int8 and layer.weight.device.type == "cpu"]
+
+
+def _frozen(floats: _Floats, layer: nn.Module, x: Tensor) -> Tensor:
+    product = _FrozenProduct.apply(x, layer.weight.data, _scales(layer), floats)
+    return product if layer.bias is None else product + layer.bias.to(x.dtype)
+
+
+def _rounded(floats: _Floats, layer: nn.Module, x: Tensor) -> Tensor:
+    product = (x.bfloat16() @ floats.of(layer.weight.data, torch.bfloat16).t()).to(x.dtype) * _scales(layer).to(x.dtype)
+    return product if layer.bias is None else product + layer.bias.to(x.dtype)
+
+
+def _scales(layer: nn.Module) -> Tensor:
+    """(outputs,): what an integer of each row counts."""
+    largest = layer.state.SCB if layer.weight.SCB is None else layer.weight.SCB  # the first forward moves it
+    return largest * (1.0 / 127.0)
+
+
+class _FrozenProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x: Tensor, integers: Tensor, scales: Tensor, floats: _Floats) -> Tensor:
+        context.save_for_backward(integers, scales)
+        context.floats = floats
+        return linear(x, floats.of(integers, x.dtype).mul_(scales[:, None]))
+
+    @staticmethod
+    def backward(context, gradient: Tensor):
+        integers, scales = context.saved_tensors
+        return gradient @ context.floats.of(integers, gradient.dtype).mul_(scales[:, None]), None, None, None
