@@ -120,29 +120,30 @@ def _eight_bit_layers(model: nn.Module) -> list[nn.Module]:
 
 
 def _frozen(floats: _Floats, layer: nn.Module, x: Tensor) -> Tensor:
-    product = _FrozenProduct.apply(x, layer.weight.data, _scales(layer), floats)
+    product = _FrozenProduct.apply(x, layer.weight.data, _largest(layer), floats)
     return product if layer.bias is None else product + layer.bias.to(x.dtype)
 
 
 def _rounded(floats: _Floats, layer: nn.Module, x: Tensor) -> Tensor:
-    product = (x.bfloat16() @ floats.of(layer.weight.data, torch.bfloat16).t()).to(x.dtype) * _scales(layer).to(x.dtype)
+    integers = floats.of(layer.weight.data, torch.bfloat16)
+    product = (x.bfloat16() @ integers.t()).to(x.dtype) * (_largest(layer) / 127).to(x.dtype)
     return product if layer.bias is None else product + layer.bias.to(x.dtype)
 
 
-def _scales(layer: nn.Module) -> Tensor:
-    """(outputs,): what an integer of each row counts."""
-    largest = layer.state.SCB if layer.weight.SCB is None else layer.weight.SCB  # the first forward moves it
-    return largest * (1.0 / 127.0)
+def _largest(layer: nn.Module) -> Tensor:
+    """(outputs,): the largest magnitude in each row of the weight, for which 127 stands."""
+    return layer.state.SCB if layer.weight.SCB is None else layer.weight.SCB  # the first forward moves it
 
 
 class _FrozenProduct(torch.autograd.Function):
     @staticmethod
-    def forward(context, x: Tensor, integers: Tensor, scales: Tensor, floats: _Floats) -> Tensor:
-        context.save_for_backward(integers, scales)
+    def forward(context, x: Tensor, integers: Tensor, largest: Tensor, floats: _Floats) -> Tensor:
+        context.save_for_backward(integers, largest)
         context.floats = floats
-        return linear(x, floats.of(integers, x.dtype).mul_(scales[:, None]))
+        return linear(x, floats.of(integers, x.dtype).mul_(largest[:, None] * (1.0 / 127.0)))
 
     @staticmethod
     def backward(context, gradient: Tensor):
-        integers, scales = context.saved_tensors
-        return gradient @ context.floats.of(integers, gradient.dtype).mul_(scales[:, None]), None, None, None
+        integers, largest = context.saved_tensors
+        weight = context.floats.of(integers, gradient.dtype).mul_(largest[:, None] * (1.0 / 127.0))
+        return gradient @ weight, None, None, None

@@ -73,7 +73,10 @@ def saved_for_backward(*models: nn.Module) -> Iterator[list[torch.Tensor]]:
 
     kept: list[torch.Tensor] = []
     with contextlib.ExitStack() as hooks:
-        for layer in (m for model in models for m in model.modules() if hasattr(getattr(m, "state", None), "SCB")):
+        layers = [m for model in models for m in model.modules() if hasattr(getattr(m, "state", None), "SCB")]
+        for layer in (
+            m for m in layers if "forward" not in vars(m)
+        ):  # else another product stands in for bitsandbytes'
             hooks.callback(layer.register_forward_pre_hook(pack_input).remove)
         hooks.enter_context(saved_tensors_hooks(pack, lambda tensor: tensor))
         yield kept

@@ -191,13 +191,14 @@ def kept_by_layer(shape: Shape, job: Job) -> int:
       float32 a head, and its mask: one number for each token before.
     - LoRA keeps its input in float32: a copy of its own for each adapter if numbers are of 2 bytes, else one for all
       that have the same input; and A x.
-    - 8-bit layers keep their input, frozen or not. 4-bit layers do not.
+    - 8-bit layers of bitsandbytes keep their input, frozen or not. What PPO has on a CPU (`helpers.eight_bit`)
+      and 4-bit layers do not.
     """
     number, width, inner = job.number, shape.width, shape.inner
     adapted = shape.linear if job.method == "qlora" else shape.adapted
     kept = number * (4 * shape.queries + job.length) + 4 * shape.heads + 4 * job.r * len(adapted)
     kept += 4 * sum(shape.linear[name][1] for name in adapted) if number == 2 else 4 * width  # q and v share one
-    eight = job.precision == "8bit"
+    eight = job.precision == "8bit" and (job.on_gpu or job.method != "ppo")
     if shape.family == "gpt_neox":  # one input of both norms; values are a view of all that `query_key_value` returned
         return kept + number * (3 * width + 4 + inner) + eight * number * (2 * width + inner)
     return kept + 2 * (4 * width + 4) + 3 * number * inner + eight * number * (width + inner)

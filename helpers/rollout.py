@@ -91,22 +91,22 @@ def generate(
     positions = (mask.cumsum(1) - 1).clamp_min(0)
     running = torch.ones_like(mask[:, 0])
     start = 0
-    for end in range(prompts.shape[1], tokens.shape[1]):
-        with eight_bit.in_bfloat16(backbone.decoder):
+    with eight_bit.lean(backbone.model), eight_bit.in_bfloat16(backbone.decoder):
+        for end in range(prompts.shape[1], tokens.shape[1]):
             hidden = backbone.decoder(
                 tokens[:, start:end], attention_mask=mask[:, :end].long(), position_ids=positions[:, start:end], **cache
             ).last_hidden_state
-        last = hidden[:, -1].to(backbone.output_layer.weight.dtype)
-        logits = backbone.output_layer(last).float() / limits.temperature
-        chosen = _sampled(logits, uniforms[:, end - prompts.shape[1]])
-        tokens[:, end] = torch.where(running, chosen, limits.pad)
-        mask[:, end] = running
-        positions[:, end] = positions[:, end - 1] + 1
-        if limits.stop is not None:
-            running = running & (chosen != limits.stop)
-            if not running.any():
-                break
-        start = end
+            last = hidden[:, -1].to(backbone.output_layer.weight.dtype)
+            logits = backbone.output_layer(last).float() / limits.temperature
+            chosen = _sampled(logits, uniforms[:, end - prompts.shape[1]])
+            tokens[:, end] = torch.where(running, chosen, limits.pad)
+            mask[:, end] = running
+            positions[:, end] = positions[:, end - 1] + 1
+            if limits.stop is not None:
+                running = running & (chosen != limits.stop)
+                if not running.any():
+                    break
+            start = end
     return tokens, mask
 
 

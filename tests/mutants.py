@@ -28,9 +28,9 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = [
-    Mutant("8-bit scale forgotten while writing", "eight_bit", "* _scales(layer).to(x.dtype)\n", "/ 127\n", "bfloat16_differ_by_its_rounding"),
+    Mutant("8-bit scale forgotten while writing", "eight_bit", "* (_largest(layer) / 127).to(x.dtype)", "* (_largest(layer) / _largest(layer)).to(x.dtype)", "bfloat16_differ_by_its_rounding"),
     Mutant("8-bit layers left in bfloat16", "eight_bit", "            del layer.forward\n", "            pass\n", "bfloat16_differ_by_its_rounding"),
-    Mutant("8-bit gradient without the scale", "eight_bit", "gradient.dtype).mul_(scales[:, None])", "gradient.dtype)", "lean_logits_and_gradients"),
+    Mutant("8-bit gradient without the scale", "eight_bit", "gradient.dtype).mul_(largest[:, None] * (1.0 / 127.0))", "gradient.dtype)", "lean_logits_and_gradients"),
     Mutant("8-bit input kept", "eight_bit", "context.floats = floats", "context.floats, context.x = floats, x", "does_not_keep_its_input"),
     Mutant("embedding left in bfloat16", "eight_bit", "weight.data = weight.data.float()", "weight.data = weight.data", "as_it_was_afterwards"),
     Mutant("embedding rounded to bfloat16", "eight_bit", "torch.equal(part.bfloat16().float(), part)", "torch.equal(part, part)", "stays_as_it_is"),

@@ -9,6 +9,8 @@ from tiny_ppo import config_of, llama, policy_of, reproducible, trainer_of, unev
 from torch import nn
 
 from helpers import eight_bit
+from helpers.backbone import Backbone
+from helpers.rollout import Limits, generate
 
 
 @pytest.fixture(autouse=True)
@@ -148,3 +150,23 @@ def test_layers_multiply_in_float32_where_the_processor_has_no_bfloat16(model, m
         due = logits(model)
         with eight_bit.in_bfloat16(model):
             assert torch.equal(logits(model), due)
+
+
+def test_a_lean_model_inside_a_lean_one_is_the_outer_one_again_afterwards(policy):
+    weight = policy.get_input_embeddings().weight
+    with eight_bit.lean(policy):
+        with eight_bit.lean(policy):
+            inner = logits(policy)
+        assert weight.dtype == torch.bfloat16 and torch.equal(logits(policy), inner)
+        assert inputs_still_there(policy) == 0
+    assert weight.dtype == torch.float32
+
+
+def test_what_is_written_inside_a_lean_model_is_what_is_written_outside(policy):
+    uniforms = torch.rand(4, 8, generator=torch.Generator().manual_seed(3))
+    tokens, mask = uneven_tokens()
+    arguments = (Backbone(policy), tokens[:, :5], mask[:, :5].long(), uniforms, Limits(1.0, None, 0))
+    outside = generate(*arguments)
+    with eight_bit.lean(policy):
+        inside = generate(*arguments)
+    assert all(torch.equal(one, other) for one, other in zip(inside, outside, strict=True))

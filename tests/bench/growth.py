@@ -5,29 +5,38 @@ python tests/bench/growth.py [SETTING]        writes tests/bench/growth.json and
 
 import json
 import sys
+from statistics import median
 
 from run import HERE, machine, measured
 
 RESULTS = HERE / "growth.json"
+ROUNDS = 3  # an odd number
 SIZES = {"base": (24, 16), "response x4": (96, 16), "batch x4": (24, 64)}  # response tokens, prompts
 
 
 def growth(setting: str) -> dict:
-    """Time and peak memory of each size, as multiples of the first; above the model: less libraries and policy."""
-    found = {name: measured("own", setting, *size) for name, size in SIZES.items()}
-    base = found["base"]
-    above = {name: run["peak_bytes"] - run["loaded_bytes"] for name, run in found.items()}
+    """Time and peak memory of each size, as multiples of the first: medians over rounds in which each size ran once.
+
+    Above the model: less what the libraries take, and the model's weights.
+    """
+    rounds = [{name: measured("own", setting, *size) for name, size in SIZES.items()} for _ in range(ROUNDS)]
+    seconds = {name: [found[name]["seconds"] for found in rounds] for name in SIZES}
+    above = {name: [found[name]["peak_bytes"] - found[name]["loaded_bytes"] for found in rounds] for name in SIZES}
     return {
         name: {
             "response_tokens": response * batch,
-            "seconds": round(found[name]["seconds"], 2),
-            "above_the_model_bytes": above[name],
+            "seconds": round(median(seconds[name]), 2),
+            "above_the_model_bytes": median(above[name]),
             "times_the_tokens": response * batch / (SIZES["base"][0] * SIZES["base"][1]),
-            "times_the_seconds": round(found[name]["seconds"] / base["seconds"], 2),
-            "times_the_memory": round(above[name] / above["base"], 2),
+            "times_the_seconds": _times(seconds, name),
+            "times_the_memory": _times(above, name),
         }
         for name, (response, batch) in SIZES.items()
     }
+
+
+def _times(figures: dict[str, list[float]], name: str) -> float:
+    return round(median(mine / base for mine, base in zip(figures[name], figures["base"], strict=True)), 2)
 
 
 def main(setting: str = "bf16-top") -> None:
