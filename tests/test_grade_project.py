@@ -16,6 +16,7 @@ from helpers.course.grading import Grading
 from helpers.course.handin import hand_ins
 from helpers.course.project import row_of
 from helpers.course.submission import Submission, submission
+from helpers.download import CourseError
 
 FIGURES = {"reward, change": 0.5, "lexicon, change": 0.25}
 
@@ -134,6 +135,7 @@ def test_prompts_are_the_same_for_all_of_one_grading_and_others_in_another(tmp_p
 def test_project_is_regraded_alone_and_the_other_rows_are_kept(tmp_path, judged, monkeypatch):
     monkeypatch.setattr(sandbox.Sandbox, "run", lambda *_: Run("missing", "not filled in"))
     monkeypatch.setattr(grade, "fault_of_sandbox", lambda isolated: "")
+    monkeypatch.setattr(project, "before", lambda *_: None)
     put(tmp_path / "in", "ada/adapter_model.safetensors")
     hand_in(tmp_path / "in", "ada", notebook("x"))
     assert grade.run(arguments(tmp_path / "in")) == 0
@@ -144,3 +146,26 @@ def test_project_is_regraded_alone_and_the_other_rows_are_kept(tmp_path, judged,
     changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
     assert len(changed) == 1 and changed[0][1].startswith("ada,5.4,0,6,ok,the reward fell,worse")
     assert judged[0][0] == judged[0][1]
+
+
+def test_grading_stops_at_once_where_projects_could_not_be_judged(tmp_path, monkeypatch):
+    ran = []
+    monkeypatch.setattr(sandbox.Sandbox, "run", lambda *_: ran.append(1) or Run("missing", "not filled in"))
+    monkeypatch.setattr(grade, "fault_of_sandbox", lambda isolated: "")
+    monkeypatch.setattr(project, "before", lambda *_: (_ for _ in ()).throw(CourseError("no ratings")))
+    put(tmp_path / "in", "ada/adapter_model.safetensors")
+    hand_in(tmp_path / "in", "bob", notebook("x"))
+    with pytest.raises(CourseError, match="no ratings"):
+        grade.run(arguments(tmp_path / "in"))
+    assert not ran
+
+
+def test_learners_with_one_adapter_are_named_to_the_instructor_and_in_no_row(tmp_path, judged, monkeypatch, capsys):
+    monkeypatch.setattr(grade, "fault_of_sandbox", lambda isolated: "")
+    monkeypatch.setattr(project, "before", lambda *_: None)
+    for learner, content in (("ada", b"one"), ("bob", b"two"), ("cyd", b"one")):
+        put(tmp_path / "in", f"{learner}/adapter_model.safetensors", content)
+    assert grade.run(arguments(tmp_path / "in")) == 0
+    assert "5.4: one and the same adapter from ada, cyd\n" in capsys.readouterr().out
+    rows = {line.split(",")[0]: line for line in (tmp_path / "grades.csv").read_text().splitlines() if ",5.4," in line}
+    assert rows["ada"].replace("ada", "bob") == rows["bob"]

@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+from helpers.course import unzip
 from helpers.course.handin import hand_ins, name_and_number
 from helpers.course.unzip import unzipped
 
@@ -92,7 +93,7 @@ def test_unsafe_entry_of_a_zip_is_refused_by_name_and_the_rest_is_taken(tmp_path
     path = zipped(tmp_path / "in.zip", ("bob/x.ipynb", b"{}"), (name, b"evil"), ("cyd/y.ipynb", b"{}"))
     (tmp_path / "out").mkdir()
     folder, refused = unzipped(path, tmp_path / "out")
-    assert refused == [f"{name} ({why})"]
+    assert [(one.name, one.why) for one in refused] == [(name, why)]
     assert sorted(str(place.relative_to(folder)) for place in folder.rglob("*.ipynb")) == ["bob/x.ipynb", "cyd/y.ipynb"]
     assert sorted(place.name for place in tmp_path.iterdir()) == ["in.zip", "out"]
     assert (folder / "bob" / "x.ipynb").read_text() == "{}"
@@ -100,14 +101,47 @@ def test_unsafe_entry_of_a_zip_is_refused_by_name_and_the_rest_is_taken(tmp_path
 
 def test_link_in_a_zip_is_refused(tmp_path):
     folder, refused = unzipped(zipped(tmp_path / "in.zip", ("ada/x.ipynb", b"/etc/passwd"), mode=0o120777), tmp_path)
-    assert refused == ["ada/x.ipynb (a link or a device)"] and not list(folder.rglob("*.ipynb"))
+    assert [one.why for one in refused] == ["a link or a device"] and not list(folder.rglob("*.ipynb"))
 
 
 def test_bomb_in_a_zip_is_cut_off(tmp_path):
     path = zipped(tmp_path / "in.zip", ("ada/x.ipynb", bytes(65 * 2**20)))
     assert path.stat().st_size < 2**20
     folder, refused = unzipped(path, tmp_path)
-    assert refused == ["ada/x.ipynb (larger than 64 MiB)"] and not list(folder.rglob("*.ipynb"))
+    assert [one.why for one in refused] == ["larger than 64 MiB"] and not list(folder.rglob("*.ipynb"))
+
+
+@pytest.mark.parametrize("name", ["ada/{}.ipynb", "ada_{}_12_x.ipynb", "Ada_12_assignsubmission_file_{}.ipynb"])
+@pytest.mark.parametrize("inside", ["", "in/", "submitted/"])
+def test_learner_who_fills_a_zip_takes_nothing_from_others(tmp_path, monkeypatch, name, inside):
+    monkeypatch.setattr(unzip, "_MOST_BYTES_OF_ONE", 2**20)
+    monkeypatch.setattr(unzip, "_MOST_ENTRIES_OF_ONE", 4)
+    own = [(inside + name.format(number if "_x" not in name else 7), bytes(2**19)) for number in range(3)]
+    others = [(f"{inside}{learner}/x.ipynb", bytes(2**19)) for learner in ("bob", "cyd", "dan")]
+    path = zipped(tmp_path / "in.zip", *dict([*own, *others]).items())
+    (tmp_path / "out").mkdir()
+    _, refused = unzipped(path, tmp_path / "out")
+    assert [one.name for one in refused] == [name for name, _ in dict(own).items()][2:]
+
+
+def test_learner_of_too_many_entries_leaves_the_others_theirs(tmp_path, monkeypatch):
+    monkeypatch.setattr(unzip, "_MOST_ENTRIES_OF_ONE", 2)
+    own = [(f"ada/{number}.ipynb", b"{}") for number in range(4)]
+    folder, refused = unzipped(zipped(tmp_path / "in.zip", *own, ("bob/x.ipynb", b"{}")), tmp_path)
+    assert [one.name for one in refused] == ["ada/2.ipynb", "ada/3.ipynb"] and (folder / "bob" / "x.ipynb").exists()
+
+
+@pytest.mark.parametrize("inside", ["", "in/", "submitted/"])
+def test_what_was_refused_in_a_zip_is_a_fault_of_its_learner_and_of_nobody_else(tmp_path, inside):
+    link = zipfile.ZipInfo(f"{inside}ada/x.ipynb")
+    link.external_attr = 0o120777 << 16
+    path = zipped(tmp_path / "in.zip", (f"{inside}bob/y.ipynb", b"{}"), (f"{inside}../z.ipynb", b"{}"))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(link, b"/etc/passwd")
+    (tmp_path / "out").mkdir()
+    folder, refused = unzipped(path, tmp_path / "out")
+    found, _ = hand_ins(folder, [(one.place, one.why) for one in refused if one.place])
+    assert {one.learner: one.faults for one in found} == {"ada": ["x.ipynb: a link or a device"], "bob": []}
 
 
 def test_zip_keeps_the_dates_and_forgets_the_folder_of_its_own_name(tmp_path):

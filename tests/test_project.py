@@ -115,7 +115,7 @@ def test_link_and_folder_in_the_place_of_the_file_are_refused(tmp_path, tiny):
 def test_configuration_that_was_handed_in_is_not_read(tmp_path, tiny, monkeypatch):
     (tmp_path / "adapter_config.json").write_text("{ no JSON")
     given = []
-    monkeypatch.setattr(project, "_before", lambda *_: responses())
+    monkeypatch.setattr(project, "before", lambda *_: responses())
     monkeypatch.setattr(project, "_after", lambda lora, *_: given.append(lora) or after())
     assert project.verdict_on(handed_in(tmp_path, adapter()), seed=0).passed
     assert given[0].lora_alpha == 8
@@ -147,7 +147,7 @@ def test_learner_without_a_file_is_told_where_to_put_it(tmp_path):
 
 
 def test_learner_whose_adapter_went_too_far_sees_the_figures_and_the_reason(tmp_path, tiny, monkeypatch, capsys):
-    monkeypatch.setattr(project, "_before", lambda *_: responses())
+    monkeypatch.setattr(project, "before", lambda *_: responses())
     monkeypatch.setattr(project, "_after", lambda *_: after(kl=30.0))
     with pytest.raises(WrongAnswer, match=r"not passed yet: the KL is above 8 nats"):
         project.check_project(handed_in(tmp_path, adapter()).parent)

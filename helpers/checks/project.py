@@ -81,10 +81,10 @@ def verdict_on(file: Path, seed: int, prompts: int = PROMPTS) -> ProjectVerdict:
     try:
         weights = _weights(file)
         lora = rebuilt_config(weights, shape_of(AutoConfig.from_pretrained(model_folder()), model_name()))
-        before, after = _before(seed, prompts), _after(lora, weights, seed, prompts)
+        unchanged, after = before(seed, prompts), _after(lora, weights, seed, prompts)
     except Unusable as error:
         return _failed(str(error))
-    return verdict_of(before, after)
+    return verdict_of(unchanged, after)
 
 
 def check_project(folder: Path | str = ".", seed: int = 11) -> None:
@@ -134,11 +134,13 @@ def rebuilt_config(weights: dict[str, Tensor], shape: Shape) -> LoraConfig:
     return LoraConfig(r=r, lora_alpha=2 * r, lora_dropout=0.0, bias="none", task_type="CAUSAL_LM", **placed)
 
 
-def verdict_of(before: Responses, after: Responses) -> ProjectVerdict:
+def verdict_of(unchanged: Responses, after: Responses) -> ProjectVerdict:
     """The verdict on responses to the same prompts, without the adapter and with it."""
-    changes = {name: change_and_interval(getattr(before, name), getattr(after, name)) for name in ("reward", "lexicon")}
-    variety, kl = after.distinct_2 / before.distinct_2, after.kl.mean().item()
-    growth = (after.reference_nll - before.reference_nll).mean().item()
+    changes = {
+        name: change_and_interval(getattr(unchanged, name), getattr(after, name)) for name in ("reward", "lexicon")
+    }
+    variety, kl = after.distinct_2 / unchanged.distinct_2, after.kl.mean().item()
+    growth = (after.reference_nll - unchanged.reference_nll).mean().item()
     figures = {"distinct-2, share kept": variety, "KL, nats a response": kl, "NLL, nats a token": growth}
     for name, (change, half) in changes.items():
         figures |= {f"{name}, change": change, f"{name}, half-width": half}
@@ -173,8 +175,12 @@ def _weights(path: Path) -> dict[str, Tensor]:
 
 
 @functools.lru_cache(maxsize=1)
-def _before(seed: int, prompts: int) -> Responses:
-    """Without an adapter: the same for all submissions of one grading."""
+def before(seed: int, prompts: int = PROMPTS) -> Responses:
+    """What the model does without an adapter: the same for all submissions of one grading.
+
+    Raises:
+        CourseError: the course's own model, ratings or reward adapter cannot be had.
+    """
     return _responses(_model(LoraConfig(r=1, target_modules=["q_proj"], task_type="CAUSAL_LM")), seed, prompts)
 
 

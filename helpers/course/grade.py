@@ -25,6 +25,7 @@ from helpers.course.handin import hand_ins
 from helpers.course.journal import Found, Journal
 from helpers.course.notebook import write_text
 from helpers.course.pool import Ended, grade_all
+from helpers.course.project import prepare, same_file
 from helpers.course.submission import Submission, submission
 from helpers.course.table import Row
 from helpers.course.unzip import unzipped
@@ -91,27 +92,27 @@ def _seed(text: str) -> str:
 
 def run(args: argparse.Namespace) -> int:
     try:
-        with _folder(args.folder) as folder:
-            return _run(args, folder)
+        with _folder(args.folder) as (folder, refused):
+            return _run(args, folder, refused)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
 
 
 @contextlib.contextmanager
-def _folder(path: Path) -> Iterator[Path]:
-    """The folder, or what a zip holds, unpacked for as long as the grading takes. What was refused is named."""
+def _folder(path: Path) -> Iterator[tuple[Path, list[tuple[Path, str]]]]:
+    """The folder, or what a zip holds, unpacked for as long as the grading takes; and what was refused and is named."""
     if not (path.is_file() and path.suffix.lower() == ".zip"):
-        yield path
+        yield path, []
         return
     with tempfile.TemporaryDirectory(prefix="unzipped-") as into:
         folder, refused = unzipped(path, Path(into))
-        _print_skipped({"refused, in the zip": refused} if refused else {})
-        yield folder
+        _print_skipped({"refused, in the zip": [f"{one.name} ({one.why})" for one in refused]} if refused else {})
+        yield folder, [(one.place, one.why) for one in refused if one.place]
 
 
-def _run(args: argparse.Namespace, folder: Path) -> int:
-    handed_in = _handed_in(folder, args.out)
+def _run(args: argparse.Namespace, folder: Path, refused: list[tuple[Path, str]]) -> int:
+    handed_in = _handed_in(folder, refused, args.out)
     by_hand = _by_hand(args)
     if args.unsafe:
         print(UNSAFE, file=sys.stderr)
@@ -123,6 +124,8 @@ def _run(args: argparse.Namespace, folder: Path) -> int:
     left = [one for one in handed_in if found.done.get(one.learner) != one.digest]
     if len(left) < len(handed_in):
         print(f"Going on: {len(handed_in) - len(left)} of {len(handed_in)} learners are done.", file=sys.stderr)
+    if grading.with_project and any(one.adapter for one in left):
+        prepare(grading)
     hidden = (folder, args.out.parent)
     try:
         with _ended_by_signals():
@@ -188,6 +191,8 @@ def _write(args: argparse.Namespace, found: Found, handed_in: list[Submission], 
     pages.write(rows, overview, feedback)
     print(f"{args.out}: {table.summary(rows)}")
     print(f"{overview} shows all learners; {feedback} holds a page for each.")
+    for learners in same_file(handed_in):
+        print(f"{PROJECT_ID}: one and the same adapter from {table.printable(', '.join(learners))}")
     if args.format:
         book = args.out.with_name(f"{args.out.stem}.{args.format}.csv")
         write_text(gradebook.FORMATS[args.format](rows), book)
@@ -205,7 +210,7 @@ def _sorted(found: Found, handed_in: list[Submission]) -> list[Row]:
     return sorted(known, key=lambda row: (learners.get(row.learner, last), row.learner, order[row.exercise]))
 
 
-def _handed_in(folder: Path, out: Path) -> list[Submission]:
+def _handed_in(folder: Path, refused: list[tuple[Path, str]], out: Path) -> list[Submission]:
     """What is to be graded; what was skipped is printed.
 
     Raises:
@@ -213,7 +218,7 @@ def _handed_in(folder: Path, out: Path) -> list[Submission]:
     """
     wanted = "It should be a zip or hold NAME/*.ipynb or NAME.ipynb."
     try:
-        found, skipped = hand_ins(folder)
+        found, skipped = hand_ins(folder, refused)
     except OSError as error:
         raise ValueError(f"{folder} is no folder that can be read: {error.strerror}. {wanted}") from None
     _print_skipped(skipped)

@@ -3,14 +3,17 @@
 import os
 import re
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 NOTEBOOK = ".ipynb"
 ACCEPTED = (NOTEBOOK, ".safetensors", ".json")  # an exercise may ask for an adapter beside the notebook
+NBGRADERS = "submitted"  # nbgrader keeps what was handed in there
 MADE_BY_MACHINES = ("__MACOSX", ".ipynb_checkpoints")
 _MOST_DEPTH = 3  # submitted/NAME/assignment/x.ipynb, with one folder more than nbgrader has
 _MOST_ENTRIES = 5000
+_MOST_FAULTS = 5  # named, of a zip
 # Moodle: "Jane Doe_1234_assignsubmission_file_", a folder, or in front of the name of a file.
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(?:_.*)?", re.DOTALL)
 # Canvas: "doejane_1234_5678_x.ipynb": who, number of the person, of the file; LATE stands behind the name.
@@ -34,15 +37,21 @@ def name_and_number(learner: str) -> tuple[str, str]:
     return (labelled["name"], labelled["id"]) if labelled else (learner, "")
 
 
-def hand_ins(folder: Path) -> tuple[list[HandIn], dict[str, list[str]]]:
+def hand_ins(
+    folder: Path, refused: Sequence[tuple[Path, str]] = ()
+) -> tuple[list[HandIn], dict[str, list[str]]]:
     """What every learner handed in, sorted by learner; and the names of what is nobody's, by why.
 
     Takes `NAME/…/*.ipynb`, `submitted/NAME/…` (nbgrader), `NAME.ipynb`, and Moodle's and Canvas's names.
 
+    Args:
+        folder: to look into.
+        refused: what was not unpacked into it: where it would lie, and why. It is a fault of its learner.
+
     Raises:
         OSError: the folder cannot be read.
     """
-    nbgrader = folder / "submitted"
+    nbgrader = folder / NBGRADERS
     root = nbgrader if nbgrader.is_dir() and not nbgrader.is_symlink() else folder
     owners, skipped = {}, {}
     for path in sorted(root.iterdir()):
@@ -51,10 +60,18 @@ def hand_ins(folder: Path) -> tuple[list[HandIn], dict[str, list[str]]]:
         if why := _why_nobodys(path):
             skipped.setdefault(why, []).append(path.name)
             continue
-        owner, late = _owner(path)
+        owner, late = owner_of(path.name, path.is_dir())
         handed_in = owners.setdefault(owner, HandIn(_label(owner, path, owners)))
         handed_in.late |= late
         _take(handed_in, path)
+    for place, why in refused:
+        if not place.is_relative_to(root) or place.suffix.lower() not in ACCEPTED:
+            continue
+        parts = place.relative_to(root).parts
+        owner, _ = owner_of(parts[0], is_folder=len(parts) > 1)
+        handed_in = owners.setdefault(owner, HandIn(_label(owner, root / parts[0], owners)))
+        if len(handed_in.faults) < _MOST_FAULTS:
+            handed_in.faults.append(f"{'/'.join(parts[1:] or parts)}: {why}")
     return sorted(owners.values(), key=lambda handed_in: handed_in.learner), skipped
 
 
@@ -68,13 +85,13 @@ def _why_nobodys(path: Path) -> str:
     return ""
 
 
-def _owner(path: Path) -> tuple[tuple[str, str, str], bool]:
-    """The kind of a name, the name in it and its number; and whether it says that it came late."""
-    if moodle := _MOODLE.fullmatch(path.name):
+def owner_of(name: str, is_folder: bool) -> tuple[tuple[str, str, str], bool]:
+    """Of a file or folder: the kind of its name, the learner's name in it and number; and whether it says LATE."""
+    if moodle := _MOODLE.fullmatch(name):
         return ("moodle", moodle["name"], moodle["id"]), False
-    if not path.is_dir() and (canvas := _CANVAS.fullmatch(path.name)):
+    if not is_folder and (canvas := _CANVAS.fullmatch(name)):
         return ("canvas", canvas["name"], canvas["id"]), bool(canvas["late"])
-    return ("folder", path.name, "") if path.is_dir() else ("file", path.stem, ""), False
+    return ("folder", name, "") if is_folder else ("file", Path(name).stem, ""), False
 
 
 def _label(owner: tuple[str, str, str], path: Path, owners: dict) -> str:

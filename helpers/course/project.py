@@ -3,6 +3,7 @@
 No code of the learner runs: one file of tensors is read, of bounded size, and the grader writes with it.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from helpers.checks.registry import PROJECT_ID, PROJECT_POINTS
@@ -40,3 +41,24 @@ def row_of(submission: Submission, grading: Grading) -> Row:
     status = "refused" if verdict.hint_name == "unreadable" else "ok"
     said = f"{verdict.reason} ({figures})" if figures else verdict.reason
     return replace(row, status=status, reason=said, hint=verdict.hint_name)
+
+
+def prepare(grading: Grading) -> None:
+    """Measure what all adapters of a grading are compared with: what is missing for it should be said first, not last.
+
+    Raises:
+        CourseError: the course's own model, ratings or reward adapter cannot be had.
+    """
+    from helpers.checks import project
+
+    with one_at_a_time:
+        project.before(grading.seed_of(PROJECT_ID))
+
+
+def same_file(handed_in: Sequence[Submission]) -> list[list[str]]:
+    """The learners whose adapters are equal to the byte, where more than one has it: for the instructor to judge."""
+    owners = {}
+    for one in handed_in:
+        if one.adapter:
+            owners.setdefault(one.adapter_digest, []).append(one.learner)
+    return [learners for learners in owners.values() if len(learners) > 1]
