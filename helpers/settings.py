@@ -114,7 +114,8 @@ def refuse_model(config: PPOConfig, model: nn.Module, ref_model: nn.Module | Non
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if not trained:
         raise ValueError(
-            "model has no trainable adapter. Load it with is_trainable=True, or add one: get_peft_model(…)."
+            "model has no trainable adapter. Load it with is_trainable=True, or add one: get_peft_model(…). If another "
+            "was loaded after it, which freezes both before peft 0.21: model.set_adapter(name) mends that."
         )
     other = [name for name in trained if f".{model.active_adapter}." not in f"{name}." or ".lora_" not in name]
     if other:
