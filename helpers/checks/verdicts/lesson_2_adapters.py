@@ -15,6 +15,7 @@ _RANK_HINTS = {
     "1.",
     "not_squared": "You added singular values. The Frobenius norm adds their *squares*, and takes the root.",
     "absolute": "This is the error itself. Divide by the norm of update: asked is its share.",
+    "in_percent": "This is percent. Asked is the share, from 0 to 1.",
     "spectral": "You compared single singular values (the spectral norm). In the Frobenius norm all that are left out "
     "count.",
     "one_too_few": "You kept r - 1 directions. The first r singular values are S[:r], what is left is S[r:].",
@@ -52,6 +53,7 @@ def _rank_causes(update: Tensor, r: int) -> Iterator[tuple[str, float]]:
         ("not_squared", (singular[r:].sum() / singular.sum()).item()),
         ("not_squared", (singular[r:].sum() / norm).item()),
         ("absolute", singular[r:].norm().item()),
+        ("in_percent", 100 * lost),
         ("spectral", (singular[r] / singular[0]).item()),
         ("spectral", singular[r].item()),
         ("spectral", (singular[r] / norm).item()),

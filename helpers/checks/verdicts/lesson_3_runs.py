@@ -14,6 +14,7 @@ _NATS_HINTS = {
     "nats_zero": "0: both passes gave the same. Either dropout was off (leave the model in the mode it arrived in), "
     "or one pass is compared with itself. Ask the model twice.",
     "nats_cancel": "The differences have both signs and cancel in your mean. Take abs() of each before you average.",
+    "nats_largest": "This is the largest difference of one token. Asked is the mean.",
     "nats_summed": "This is the sum over all tokens. A cost in nats *a token* is their mean.",
     "nats_of_logits": "These are differences of logits, which are no log-probabilities yet: log_softmax first.",
     "nats_of_vocabulary": "You compared all tokens of the vocabulary. PPO has one log-probability for each token that "
@@ -122,6 +123,7 @@ def _nats_causes(inputs: dict, first: Tensor, second: Tensor) -> Iterator[tuple[
         "nats_against_reference": [(old.log() - reference.log()).abs()],
         "nats_against_eval": [(old.log() - evaluated.log()).abs()],
         "nats_not_shifted": [whole[:, :-1].gather(-1, own).abs(), whole.gather(-1, tokens[..., None]).abs()],
+        "nats_largest": [nats.abs().amax(), nats.amax(), nats.abs().amax(1)],
         "nats_summed": [nats.abs().sum(), nats.abs().sum(1)],
     }
     yield from [(name, values.mean().item()) for name, ways in found.items() for values in ways]
