@@ -122,7 +122,8 @@ def with_install_cell(lesson: Path, repository: Path) -> NotebookNode:
 def run_cells(notebook: NotebookNode, python: Path, home: Path, may_restart: bool = True) -> None:
     """Execute a notebook from top to bottom; once more, in a new kernel, if its install cell asks for a restart."""
     content = str(home / "content")
-    client = NotebookClient(notebook, timeout=1800, coalesce_streams=True, resources={"metadata": {"path": content}})
+    where = {"metadata": {"path": content}}
+    client = NotebookClient(notebook, timeout=1800, startup_timeout=300, coalesce_streams=True, resources=where)
     kernel = [str(python), "-m", "colab_kernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"]
     client.create_kernel_manager().kernel_spec.argv = kernel
     kept = {name: value for name, value in os.environ.items() if name not in TAKEN_OFF}
