@@ -38,6 +38,11 @@ def test_summary_counts_right_and_wrong_apart():
     )
 
 
+def test_what_was_refused_says_nothing_about_how_hard_an_exercise_is():
+    rows = [table.Row("a", "2.1", 1, 2, "ok", ""), table.Row("b", "5.1", 0, 2, "refused", "")]
+    assert "hardest exercise: 2.1 (50% of its points)" in table.summary(rows)
+
+
 def test_grade_prints_what_it_skipped_and_why(folder, capsys):
     (folder / "loose\x1b.txt").write_text(notebook(RIGHT))
     (folder / "linked").symlink_to(folder / "ada")

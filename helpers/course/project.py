@@ -50,7 +50,9 @@ def prepare(grading: Grading) -> None:
         CourseError: the course's own model, ratings or reward adapter cannot be had.
     """
     from helpers.checks import project
+    from helpers.model import start_lesson
 
+    start_lesson()  # quiet, beside the progress bar of the grading
     with one_at_a_time:
         project.before(grading.seed_of(PROJECT_ID))
 

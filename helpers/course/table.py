@@ -79,8 +79,8 @@ def summary(rows: list[Row]) -> str:
 
 
 def shares_of_points(rows: list[Row]) -> dict[str, float]:
-    """Of each exercise that somebody handed in: the points given, of those that could be, from 0 to 1."""
-    tried = [row for row in rows if row.status != "missing"]
+    """Of each exercise that was graded for somebody: the points given, of those that could be, from 0 to 1."""
+    tried = [row for row in rows if row.status not in ("missing", "refused")]
     given, possible = Counter(), Counter()
     for row in tried:
         given[row.exercise] += row.points
