@@ -252,3 +252,10 @@ def test_grade_that_is_terminated_leaves_no_process_and_no_folder(tmp_path):
         process.kill()
     assert below and not psutil.wait_procs(below, timeout=30)[1]
     assert not list(temporary.iterdir())
+
+
+def test_folder_that_holds_the_zip_of_an_export_is_told_to_name_the_zip(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "export.zip").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"nothing of a learner\. Name the zip: .*export\.zip"):
+        grade._handed_in(tmp_path / "in", [], tmp_path / "grades.csv")

@@ -71,8 +71,8 @@ def test_submission_is_another_one_when_its_adapter_changes_but_not_when_it_lies
 @pytest.mark.parametrize(
     ("verdict", "points", "status", "reason"),
     [
-        (ProjectVerdict(True, figures=FIGURES), 6, "ok", "reward, change +0.50, lexicon, change +0.25"),
-        (ProjectVerdict(False, "too_far", "the KL", {"KL": 9.0}), 0, "ok", "the KL (KL +9.00)"),
+        (ProjectVerdict(True, figures=FIGURES), 6, "ok", "reward, change: +0.50; lexicon, change: +0.25"),
+        (ProjectVerdict(False, "too_far", "the KL", {"KL": 9.0}), 0, "ok", "the KL (KL: +9.00)"),
         (ProjectVerdict(False, "rank", "the rank"), 0, "ok", "the rank"),
         (ProjectVerdict(False, "unreadable", "no file of tensors"), 0, "refused", "no file of tensors"),
     ],

@@ -223,7 +223,8 @@ def _handed_in(folder: Path, refused: list[tuple[Path, str]], out: Path) -> list
         raise ValueError(f"{folder} is no folder that can be read: {error.strerror}. {wanted}") from None
     _print_skipped(skipped)
     if not found:
-        raise ValueError(f"{folder} holds nothing of a learner. {wanted}")
+        zips = [table.printable(path) for path in sorted(folder.glob("*.zip"))]
+        raise ValueError(f"{folder} holds nothing of a learner. {f'Name the zip: {zips[0]}' if zips else wanted}")
     read = [submission(one) for one in found if one.learner != _feedback(out).name]
     if all(one.is_empty for one in read):
         first = table.printable(read[0].learner)

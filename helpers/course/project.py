@@ -3,6 +3,7 @@
 No code of the learner runs: one file of tensors is read, of bounded size, and the grader writes with it.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from helpers.download import CourseError
 
 
 def row_of(submission: Submission, grading: Grading) -> Row:
-    """What the adapter does on prompts that the seed of this grading draws; about half a minute.
+    """What the adapter does on prompts that the seed of this grading draws; about a minute.
 
     Raises:
         CourseError: the course's own model, ratings or reward adapter cannot be had.
@@ -35,7 +36,7 @@ def row_of(submission: Submission, grading: Grading) -> Row:
         raise
     except Exception as error:  # whatever an adapter upsets here must not stop the others
         return replace(row, status="refused", reason=f"it could not be graded ({type(error).__name__})")
-    figures = ", ".join(f"{what} {value:+.2f}" for what, value in verdict.figures.items())
+    figures = "; ".join(f"{what}: {value:+.2f}" for what, value in verdict.figures.items())
     if verdict.passed:
         return replace(row, points=PROJECT_POINTS, reason=figures)
     status = "refused" if verdict.hint_name == "unreadable" else "ok"
@@ -52,6 +53,7 @@ def prepare(grading: Grading) -> None:
     from helpers.checks import project
     from helpers.model import start_lesson
 
+    print("5.4: the unchanged model writes first, for adapters to be compared with; minutes.", file=sys.stderr)
     start_lesson()  # quiet, beside the progress bar of the grading
     with one_at_a_time:
         project.before(grading.seed_of(PROJECT_ID))
