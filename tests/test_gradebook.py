@@ -86,6 +86,7 @@ def test_overview_links_a_page_for_each_learner(tmp_path):
     overview, names = (tmp_path / "o.html").read_text(), [path.name for path in (tmp_path / "feedback").iterdir()]
     assert len(names) == 2 and all(f'href="feedback/{name}"' in overview for name in names)
     assert "<script" not in overview and "0 late" in overview
+    assert "<th>learner</th><th>points</th><th>1.1</th>" in overview and "<td>2 of 3</td><td class" in overview
     assert 'aria-label="Number of learners by their share of all points: 1, 0, 0, 0, 0, 0, 1, 0, 0, 0"' in overview
 
 

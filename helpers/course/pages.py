@@ -101,15 +101,15 @@ def _matrix(rows: list[Row], own: dict[str, list[Row]], folder: str) -> str:
     exercises = list(dict.fromkeys(row.exercise for row in rows))
     shares = shares_of_points(rows)
     heads = "".join(f"<th>{_text(exercise)}</th>" for exercise in exercises)
-    lines = [f"<tr><th>learner</th>{heads}<th>points</th></tr>"]
+    lines = [f"<tr><th>learner</th><th>points</th>{heads}</tr>"]
     for learner, theirs in own.items():
         by_exercise = {row.exercise: row for row in theirs}
         cells = "".join(_cell(by_exercise.get(exercise)) for exercise in exercises)
         link = f'<a href="{html.escape(folder)}/{page_name(learner)}">{_text(learner)}</a>'
         total = f"{sum(row.points for row in theirs):g} of {sum(row.of for row in theirs)}"
-        lines.append(f"<tr><td>{link}</td>{cells}<td>{total}</td></tr>")
+        lines.append(f"<tr><td>{link}</td><td>{total}</td>{cells}</tr>")
     average = "".join(f"<td>{shares[e]:.0%}</td>" if e in shares else "<td></td>" for e in exercises)
-    lines.append(f"<tr><td>of what was handed in</td>{average}<td></td></tr>")
+    lines.append(f"<tr><td>of what was graded</td><td></td>{average}</tr>")
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
 
 
