@@ -142,7 +142,7 @@ run_tests() {
     summary=""
     part "style, spelling, layers" lint
     part "pytest" $python -m pytest --timeout=600 tests
-    part "notebooks" env TQDM_DISABLE=1 $python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=600 notebooks solutions
+    part "notebooks" env TQDM_DISABLE=1 $python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=1200 notebooks solutions
     printf '== summary\n%s' "$summary"
     [ $all = passed ] || fail "make test FAILED"
     echo "make test passed"
