@@ -32,7 +32,7 @@ def moodle(rows: list[Row]) -> str:
     lines, most = [heads], _most_points(rows)
     for learner, own in _by_learner(rows).items():
         name, number = name_and_number(learner)
-        said = "; ".join(f"{row.exercise}: {row.points:g}/{row.of} {row.reason or row.status}" for row in own)
+        said = "; ".join(f"{row.exercise}: {row.points:g}/{row.of} {row.hint or row.status}" for row in own)
         lines.append((f"Participant {number}" if number else "", name, _points(own), most, "", html.escape(said)))
     return lines_of(lines)
 

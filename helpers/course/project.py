@@ -53,7 +53,7 @@ def prepare(grading: Grading) -> None:
     from helpers.checks import project
     from helpers.model import start_lesson
 
-    print("5.4: the unchanged model writes first, for adapters to be compared with; minutes.", file=sys.stderr)
+    print(f"{PROJECT_ID}: first the unchanged model writes, for comparison; up to a minute.", file=sys.stderr)
     start_lesson()  # quiet, beside the progress bar of the grading
     with one_at_a_time:
         project.before(grading.seed_of(PROJECT_ID))
