@@ -215,6 +215,13 @@ def test_grade_writes_a_file_for_a_gradebook(folder, name):
     assert "ada" in (folder.parent / f"grades.{name}.csv").read_text()
 
 
+def test_gradebook_of_another_system_than_the_names_is_said(folder, capsys):
+    (folder / "ada").rename(folder / "Ada_12_assignsubmission_file_")
+    for book, said in (("moodle", False), ("canvas", True)):
+        grade.run(arguments(folder, format=book))
+        assert ("the numbers in these names are Moodle's" in capsys.readouterr().err) is said
+
+
 def test_unsafe_grading_is_loud_and_stands_in_the_table(folder, capsys):
     assert grade.run(arguments(folder, unsafe=True)) == 0
     assert "WITHOUT ISOLATION" in capsys.readouterr().err
@@ -258,4 +265,4 @@ def test_folder_that_holds_the_zip_of_an_export_is_told_to_name_the_zip(tmp_path
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "export.zip").write_bytes(b"")
     with pytest.raises(ValueError, match=r"nothing of a learner\. Name the zip: .*export\.zip"):
-        grade._handed_in(tmp_path / "in", [], tmp_path / "grades.csv")
+        grade._handed_in(tmp_path / "in", [], arguments(tmp_path / "in"))

@@ -1,6 +1,8 @@
 """What comes out beside the table: files for gradebooks, points by hand, pages, and the journal behind them."""
 
 import csv
+import re
+from dataclasses import replace
 
 import pytest
 
@@ -88,6 +90,21 @@ def test_overview_links_a_page_for_each_learner(tmp_path):
     assert "<script" not in overview and "0 late" in overview
     assert "<th>learner</th><th>points</th><th>1.1</th>" in overview and "<td>2 of 3</td><td class" in overview
     assert 'aria-label="Number of learners by their share of all points: 1, 0, 0, 0, 0, 0, 1, 0, 0, 0"' in overview
+
+
+def test_overview_says_what_each_colour_means_and_what_is_for_the_instructor_alone(tmp_path):
+    pages.write(ROWS, tmp_path / "o.html", tmp_path / "f", ["5.4: one and the same adapter from <a>, b"])
+    page = (tmp_path / "o.html").read_text()
+    used = set(re.findall(r'class="mark (\w+)"', page))
+    assert used and used <= set(re.findall(r'class="key (\w+)"', page))
+    assert "one and the same adapter from &lt;a&gt;, b" in page
+    assert not any("same adapter" in of_one.read_text() for of_one in (tmp_path / "f").iterdir())
+
+
+def test_feedback_marks_code_and_emphasis_of_a_hint_and_no_product():
+    said = "Use `W[i] * x`, the *sum*, <b>, 2 * 3 * 4 and a*b*c."
+    page = pages.feedback(ADA, [replace(ROWS[1], reason=said)])
+    assert "Use <code>W[i] * x</code>, the <em>sum</em>, &lt;b&gt;, 2 * 3 * 4 and a*b*c." in page
 
 
 def test_page_names_differ_where_learners_do_and_stay_in_their_folder():

@@ -67,6 +67,21 @@ def test_links_hidden_files_and_other_files_are_nobodys(tmp_path):
     )
 
 
+def test_other_files_of_a_learner_are_named_by_how_many_there_are(tmp_path):
+    for name in ("ada/1.ipynb", "ada/report.pdf", "ada/in/plot.png", "ada/in/.hidden", "bob/notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert hand_ins(tmp_path)[1] == {"no notebook": ["ada/in/plot.png and 1 more", "bob/notes.txt"]}
+
+
+@pytest.mark.parametrize("name", ["ada/report.pdf", "ada.txt"])
+def test_other_files_in_a_zip_are_named_as_those_in_a_folder_and_not_unpacked(tmp_path, name):
+    path = zipped(tmp_path / "in.zip", ("bob/1.ipynb", b"{}"), (name, b"x" * 99))
+    folder, refused = unzipped(path, tmp_path / "into")
+    assert hand_ins(folder)[1] == {"no notebook": [name]} and not refused
+    assert (folder / name).stat().st_size == 0
+
+
 def zipped(path, *entries: tuple[str, bytes], mode: int = 0):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in entries:

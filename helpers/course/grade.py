@@ -112,7 +112,7 @@ def _folder(path: Path) -> Iterator[tuple[Path, list[tuple[Path, str]]]]:
 
 
 def _run(args: argparse.Namespace, folder: Path, refused: list[tuple[Path, str]]) -> int:
-    handed_in = _handed_in(folder, refused, args.out)
+    handed_in = _handed_in(folder, refused, args)
     by_hand = _by_hand(args)
     if args.unsafe:
         print(UNSAFE, file=sys.stderr)
@@ -188,11 +188,12 @@ def _write(args: argparse.Namespace, found: Found, handed_in: list[Submission], 
     record = {"seed": found.begun["seed"], "seconds": found.begun["seconds"]}
     write_text(json.dumps(record, indent=1) + "\n", _beside(args.out, ".seed.json"))
     overview, feedback = args.out.with_name(f"{args.out.stem}.overview.html"), _feedback(args.out)
-    pages.write(rows, overview, feedback)
+    same = [f"{PROJECT_ID}: one and the same adapter from {', '.join(names)}" for names in same_file(handed_in)]
+    pages.write(rows, overview, feedback, same)
     print(f"{args.out}: {table.summary(rows)}")
     print(f"{overview} shows all learners; {feedback} holds a page for each.")
-    for learners in same_file(handed_in):
-        print(f"{PROJECT_ID}: one and the same adapter from {table.printable(', '.join(learners))}")
+    for remark in same:
+        print(table.printable(remark))
     if args.format:
         book = args.out.with_name(f"{args.out.stem}.{args.format}.csv")
         write_text(gradebook.FORMATS[args.format](rows), book)
@@ -210,8 +211,8 @@ def _sorted(found: Found, handed_in: list[Submission]) -> list[Row]:
     return sorted(known, key=lambda row: (learners.get(row.learner, last), row.learner, order[row.exercise]))
 
 
-def _handed_in(folder: Path, refused: list[tuple[Path, str]], out: Path) -> list[Submission]:
-    """What is to be graded; what was skipped is printed.
+def _handed_in(folder: Path, refused: list[tuple[Path, str]], args: argparse.Namespace) -> list[Submission]:
+    """What is to be graded; what was skipped, or will not fit the gradebook, is printed.
 
     Raises:
         ValueError: there is nothing.
@@ -222,10 +223,13 @@ def _handed_in(folder: Path, refused: list[tuple[Path, str]], out: Path) -> list
     except OSError as error:
         raise ValueError(f"{folder} is no folder that can be read: {error.strerror}. {wanted}") from None
     _print_skipped(skipped)
+    others = {one.exported_by for one in found} - {"", args.format}
+    if args.format and others:
+        print(f"--format {args.format}: the numbers in these names are {others.pop().title()}'s.", file=sys.stderr)
     if not found:
         zips = [table.printable(path) for path in sorted(folder.glob("*.zip"))]
         raise ValueError(f"{folder} holds nothing of a learner. {f'Name the zip: {zips[0]}' if zips else wanted}")
-    read = [submission(one) for one in found if one.learner != _feedback(out).name]
+    read = [submission(one) for one in found if one.learner != _feedback(args.out).name]
     if all(one.is_empty for one in read):
         first = table.printable(read[0].learner)
         why = read[0].nothing or "none of the notebooks read has an exercise"

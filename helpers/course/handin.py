@@ -11,6 +11,7 @@ NOTEBOOK = ".ipynb"
 ACCEPTED = (NOTEBOOK, ".safetensors", ".json")  # an exercise may ask for an adapter beside the notebook
 NBGRADERS = "submitted"  # nbgrader keeps what was handed in there
 MADE_BY_MACHINES = ("__MACOSX", ".ipynb_checkpoints")
+_NOT_ASKED = "no notebook"
 _MOST_DEPTH = 3  # submitted/NAME/assignment/x.ipynb, with one folder more than nbgrader has
 _MOST_ENTRIES = 5000
 _MOST_FAULTS = 5  # named, of a zip
@@ -29,6 +30,8 @@ class HandIn:
     files: list[tuple[str, Path]] = field(default_factory=list)  # as it is shown, and where it lies
     late: bool = False  # says the export
     faults: list[str] = field(default_factory=list)
+    passed_over: list[str] = field(default_factory=list)  # files that no exercise asks for
+    exported_by: str = ""  # moodle or canvas, where the name says so
 
 
 def name_and_number(learner: str) -> tuple[str, str]:
@@ -63,7 +66,11 @@ def hand_ins(
         owner, late = owner_of(path.name, path.is_dir())
         handed_in = owners.setdefault(owner, HandIn(_label(owner, path, owners)))
         handed_in.late |= late
+        handed_in.exported_by = owner[0] if owner[2] else ""
         _take(handed_in, path)
+        if others := handed_in.passed_over:
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            skipped.setdefault(_NOT_ASKED, []).append(f"{path.name}/{others[0]}{more}")
     for place, why in refused:
         if not place.is_relative_to(root) or place.suffix.lower() not in ACCEPTED:
             continue
@@ -81,7 +88,7 @@ def _why_nobodys(path: Path) -> str:
     if path.name.startswith("."):
         return "hidden"
     if not path.is_dir() and path.suffix.lower() != NOTEBOOK and not _MOODLE.fullmatch(path.name):
-        return "no notebook" if not _CANVAS.fullmatch(path.name) else ""
+        return _NOT_ASKED if not _CANVAS.fullmatch(path.name) else ""
     return ""
 
 
@@ -109,20 +116,23 @@ def _take(handed_in: HandIn, path: Path) -> None:
         handed_in.files.append((path.name, path))
         return
     try:
-        handed_in.files += [(name.replace(os.sep, "/"), found) for name, found in _below(path)]
+        files, handed_in.passed_over = _below(path)
+        handed_in.files += [(name.replace(os.sep, "/"), found) for name, found in files]
     except OSError:
         handed_in.faults.append("the folder cannot be read")
     except OverflowError:
         handed_in.faults.append(f"the folder holds more than {_MOST_ENTRIES:,} entries")
 
 
-def _below(folder: Path) -> list[tuple[str, Path]]:
-    """The accepted files of a folder and, to a depth, of those in it. A folder that is named like one counts as one.
+def _below(folder: Path) -> tuple[list[tuple[str, Path]], list[str]]:
+    """The accepted files of a folder and, to a depth, of those in it; and the names of the others.
+
+    A folder that is named like an accepted file counts as one.
 
     Raises:
         OverflowError: there are too many entries.
     """
-    found, looked_at, folders = [], 0, [(folder, "", 1)]
+    found, others, looked_at, folders = [], [], 0, [(folder, "", 1)]
     while folders:
         here, prefix, depth = folders.pop()
         for entry in os.scandir(here):
@@ -135,4 +145,6 @@ def _below(folder: Path) -> list[tuple[str, Path]]:
                 found.append((prefix + entry.name, Path(entry.path)))
             elif stat.S_ISDIR(entry.stat(follow_symlinks=False).st_mode) and depth < _MOST_DEPTH:
                 folders.append((Path(entry.path), f"{prefix}{entry.name}/", depth + 1))
-    return sorted(found)
+            else:
+                others.append(prefix + entry.name)
+    return sorted(found), sorted(others)

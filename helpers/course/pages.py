@@ -3,6 +3,7 @@
 import hashlib
 import html
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.checks.registry import EXERCISES, PROJECT_ID, PROJECT_TITLE
@@ -17,6 +18,7 @@ body.wide { max-width: none; margin: 2rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .3rem; }
 pre { background: #f4f4f2; border-left: 4px solid #c8c8c4; padding: .7rem; overflow-x: auto; font-size: .85rem; }
 table { border-collapse: collapse; font-size: .85rem; } th, td { padding: .2rem .5rem; text-align: left; }
+.key { padding: .1rem .5rem; margin-right: .3rem; color: #1b1b1b; }
 td.mark { text-align: center; border: 1px solid #fff; min-width: 3.2rem; } .scroll { overflow-x: auto; }
 .all { background: #cfe3f5; } .part { background: #e8eef3; } .none { background: #f6e0c4; }
 .odd { background: #e2e2e2; } .missing { color: #767676; }
@@ -24,6 +26,13 @@ td.mark { text-align: center; border: 1px solid #fff; min-width: 3.2rem; } .scro
 rect { fill: #0072b2; } text { font-size: 12px; fill: #1b1b1b; }
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # even if something slipped in, it would not run
+_COLOURS = {
+    "all": "all points",
+    "part": "some of them",
+    "none": "a wrong answer",
+    "odd": "crash, timeout or refused",
+    "missing": "-, not handed in",
+}
 _SAID = {
     "ok": "ran, and is not right yet",
     "missing": "not handed in",
@@ -33,15 +42,19 @@ _SAID = {
 }
 
 
-def write(rows: list[Row], overview: Path, folder: Path) -> None:
-    """Write the overview, and into the folder a page for each learner. Pages of an earlier grading are replaced."""
+def write(rows: list[Row], overview: Path, folder: Path, remarks: Sequence[str] = ()) -> None:
+    """Write the overview, and into the folder a page for each learner. Pages of an earlier grading are replaced.
+
+    Args:
+        remarks: sentences for the instructor alone, on the overview.
+    """
     folder.mkdir(exist_ok=True)
     own = {}
     for row in rows:
         own.setdefault(row.learner, []).append(row)
     for learner, theirs in own.items():
         write_text(feedback(learner, theirs), folder / page_name(learner))
-    write_text(_overview(rows, own, folder.name), overview)
+    write_text(_overview(rows, own, folder.name, remarks), overview)
 
 
 def page_name(learner: str) -> str:
@@ -63,19 +76,22 @@ def feedback(learner: str, rows: list[Row]) -> str:
         said = "right" if row.points >= row.of else _SAID.get(row.status, row.status)
         parts.append(f'<p class="note">{_text(said)}{date}</p>')
         if row.reason:
-            parts.append(f'<p class="hint">{_text(row.reason)}</p>')
+            parts.append(f'<p class="hint">{_marked(row.reason)}</p>')
         if row.code:
             parts.append(f"<pre><code>{_lines(row.code)}</code></pre>")
     return _page(f"Feedback for {printable(learner)}", parts, "narrow")
 
 
-def _overview(rows: list[Row], own: dict[str, list[Row]], folder: str) -> str:
+def _overview(rows: list[Row], own: dict[str, list[Row]], folder: str, remarks: Sequence[str]) -> str:
     said = "<br>".join(_text(line) for line in summary(rows).splitlines())
     parts = ["<h1>Overview of the grading</h1>", f"<p>{len(own)} learners. {said}</p>"]
     if any(row.isolation.startswith("none") for row in rows):
         parts.append('<p class="hint"><strong>Graded without isolation (--unsafe).</strong></p>')
+    parts += [f'<p class="hint">{_text(remark)}</p>' for remark in remarks]
     parts += ["<h2>How many learners have how much of the points</h2>", _histogram(own)]
-    parts += ["<h2>Learners and exercises</h2>", _matrix(rows, own, folder)]
+    legend = " ".join(f'<span class="key {kind}">{meaning}</span>' for kind, meaning in _COLOURS.items())
+    parts += ["<h2>Learners and exercises</h2>", f'<p class="note">{legend} A reason shows under the pointer.</p>']
+    parts.append(_matrix(rows, own, folder))
     return _page("Overview of the grading", parts, "wide")
 
 
@@ -127,6 +143,12 @@ def _cell(row: Row | None) -> str:
 
 def _text(value: object) -> str:
     return html.escape(printable(value))
+
+
+def _marked(reason: str) -> str:
+    """The text of a hint, in which `code` and *emphasis* are marked as in the notebooks."""
+    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(reason))
+    return re.sub(r"(?<![\w*])\*(\w[^*<]*)\*(?![\w*])", r"<em>\1</em>", marked)
 
 
 def _lines(code: str) -> str:

@@ -81,6 +81,7 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, place: Path, mos
         return 0
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.suffix.lower() not in ACCEPTED:
+        place.open("xb").close()  # its name alone, for the list of what was passed over
         return 0
     written, most_bytes = 0, min(most_bytes, _MOST_FILE_BYTES)
     with archive.open(entry) as source, place.open("xb") as file:
