@@ -109,6 +109,8 @@ def load_model(precision: str = "fp32", device: str | None = None) -> torch.nn.M
         raise ValueError(f"Unknown precision {precision!r}; it is one of {', '.join(PRECISIONS)}.")
     folder = model_folder("8bit" if precision == "8bit" else "bf16")
     options = {"dtype": _DTYPES.get(precision, torch.float32), "device_map": device or default_device()}
+    if options["device_map"] == "cpu":  # threads that convert leave memory behind that no later load can use
+        os.environ["HF_DEACTIVATE_ASYNC_LOAD"] = "1"
     if precision == "4bit":
         options["quantization_config"] = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
     with _named_model_explained():

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, T5Config
 
 from helpers import model
 from helpers.download import CourseError, cache_folder, damage_of_folder
+from helpers.memory import peak_bytes_of_fresh_process
 
 LINEAR = "model.layers.0.mlp.up_proj.weight"
 FLOATS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -54,6 +55,19 @@ def test_real_8bit_folder_gives_bit_for_bit_the_logits_of_quantizing_at_load(rea
         model.model_folder("bf16"), device_map=model.default_device(), **options
     )
     assert torch.equal(saved, logits(quantized.train()))
+
+
+@pytest.mark.real
+@pytest.mark.skipif(torch.cuda.is_available(), reason="is about memory of the CPU")
+def test_memory_of_a_converted_model_that_is_gone_serves_the_next_one(real_model):
+    used = """
+import gc, torch
+from helpers.course.train import new_policy
+model = new_policy("fp32")
+model(input_ids=torch.arange(256).view(8, 32)).logits.mean().backward()
+"""
+    once, twice = (peak_bytes_of_fresh_process(code) for code in (used, f"{used}del model; gc.collect()\n{used}"))
+    assert twice - once < 100e6  # the model has 538 MB
 
 
 @pytest.mark.real
