@@ -1,6 +1,9 @@
 """`check("1.1", answer)`: what a learner runs below an exercise."""
 
+import linecache
+import re
 import textwrap
+import traceback
 from collections import Counter
 from collections.abc import Callable
 
@@ -29,10 +32,12 @@ class WrongAnswer(CheckStopped):
     """The answer ran and is not right."""
 
 
+class AnswerFailed(CheckStopped):
+    """The answer stopped with an error, which is this one's cause."""
+
+
 def check(exercise_id: str, answer: Callable) -> None:
     """Call the answer on fixed inputs and say whether it is right; if not, stop, and say what it looks like.
-
-    Errors inside the answer come through as they are: there the traceback is what helps.
 
     Args:
         exercise_id: as in the title line, for example "1.1".
@@ -40,6 +45,7 @@ def check(exercise_id: str, answer: Callable) -> None:
 
     Raises:
         MissingAnswer: the exercise has not been filled in.
+        AnswerFailed: an error in the answer: its line, and the tensors there.
         WrongAnswer: got, due and the likeliest cause.
     """
     asked = exercise(exercise_id)
@@ -50,7 +56,7 @@ def check(exercise_id: str, answer: Callable) -> None:
         raise WrongAnswer(
             f"Exercise {asked.id} is not right yet.\n\n"
             f"  got  {verdict.got}\n  due  {verdict.due}\n\n"
-            f"Likely cause: {verdict.hint}{_offered_hint(asked)}"
+            f"Likely cause: {verdict.hint}{_given(asked, verdict)}{_offered_hint(asked)}"
         )
     _failures.pop(asked.id, None)
     print(f"Exercise {asked.id} is right: it agrees with {asked.agrees_with}.")
@@ -58,8 +64,18 @@ def check(exercise_id: str, answer: Callable) -> None:
 
 def _wrapped(line: str) -> str:
     """At most 80 columns: JupyterLab breaks a longer line of an error in the middle of a word."""
-    indent = " " * (7 if line.startswith("  ") else 0)  # below a value, not below its name
-    return textwrap.fill(line, 80, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    name = re.match(r"  \w+ +|", line)[0]  # a value goes on below itself, not below its name
+    return textwrap.fill(line, 80, subsequent_indent=" " * len(name), break_long_words=False, break_on_hyphens=False)
+
+
+def _given(asked: Exercise, verdict: Verdict) -> str:
+    """How to see what the answer was called with, for who has to follow it by hand."""
+    if not verdict.hint_name.startswith("unknown"):
+        return ""
+    return (
+        f"\n\nThe inputs: `from helpers.checks.registry import exercise`, then "
+        f'`exercise("{asked.id}").inputs({_SEED})`.'
+    )
 
 
 def _offered_hint(asked: Exercise) -> str:
@@ -75,11 +91,34 @@ def _verdict(asked: Exercise, answer: Callable) -> Verdict:
     inputs = asked.inputs(_SEED)
     try:
         outputs = asked.call(answer, inputs)
-    except NotImplementedError as error:
-        if not str(error).startswith(asked.unanswered):
+    except Exception as error:
+        if isinstance(error, NotImplementedError) and str(error).startswith(asked.unanswered):
+            raise MissingAnswer(
+                f"Exercise {asked.id} waits for your answer: in {asked.function}, write your lines in place of "
+                f"`raise NotImplementedError`, run that cell, then this one again."
+            ) from None
+        if (message := _of_an_error(asked, answer, error)) is None:
             raise
-        raise MissingAnswer(
-            f"Exercise {asked.id} waits for your answer: in {asked.function}, write your lines in place of "
-            f"`raise NotImplementedError`, run that cell, then this one again."
-        ) from None
+        raise AnswerFailed(message) from error
     return asked.verdict(inputs, outputs)
+
+
+def _of_an_error(asked: Exercise, answer: Callable, error: Exception) -> str | None:
+    """What a learner is told of an error in the answer; None, if it came up elsewhere."""
+    file = getattr(getattr(answer, "__code__", None), "co_filename", None)
+    own = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == file]
+    if not own:
+        return None
+    _failures[asked.id] += 1
+    frame, number = own[-1]
+    there = [_described(name, value) for name, value in frame.f_locals.items() if isinstance(value, torch.Tensor)]
+    return (
+        f"Exercise {asked.id} stopped with an error in your answer.\n\n"
+        f"  line   {linecache.getline(file, number).strip()}\n"
+        f"  error  {type(error).__name__}: {error}\n"
+        f"  there  {', '.join(there) or 'no tensors'}{_offered_hint(asked)}"
+    )
+
+
+def _described(name: str, tensor: torch.Tensor) -> str:
+    return f"{name} {tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"

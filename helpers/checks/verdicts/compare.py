@@ -38,8 +38,8 @@ COMMON_HINTS = {
     "not_a_name": "Your function returned {kind}; a name, as a string, is due.",
     "other_name": "That is none of the names that the exercise lists. Return one of them, letter for letter.",
     "unknown_number": "None of the usual slips gives this. Follow the computation by hand for the smallest case.",
-    "unknown": "None of the usual slips gives this. It differs most at {where} (row and column, counted from 0): you "
-    "have {got:.4g}, due is {due:.4g}. Follow that one element by hand.",
+    "unknown": "None of the usual slips gives this. It differs most at {where}, counted from 0: you have {got:.4g}, "
+    "due is {due:.4g}. Follow that one element by hand.",
 }
 
 
@@ -102,10 +102,10 @@ def number_verdict(
             False, "an input with other values", "inputs as they came", hints["inputs_changed"], "inputs_changed"
         )
     if math.isclose(got, due, rel_tol=tolerance, abs_tol=1e-9):
-        return Verdict(True, f"{got:.6g}", f"{due:.6g}")
+        return Verdict(True, _number(got), _number(due))
     close = (name for name, wrong in causes if math.isclose(got, wrong, rel_tol=tolerance, abs_tol=1e-9))
     name = next(close, "unknown_number")
-    return Verdict(False, f"{got:.6g}", f"{due:.6g}", hints[name], name)
+    return Verdict(False, _number(got), _number(due), hints[name], name)
 
 
 def text_verdict(outputs: dict, due: str, causes: Mapping[str, str], hints: Mapping[str, str]) -> Verdict:
@@ -146,6 +146,10 @@ def texts_verdict(
             figures = ", ".join(f"{name} {value:.4g}" for name, value in run.items())
             return replace(verdict, got=f"{verdict.got} for {figures}")
     return Verdict(True, ", ".join(got), ", ".join(due))
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.6g}"
 
 
 def _none_named(kind: str) -> str:

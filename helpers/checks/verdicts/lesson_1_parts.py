@@ -34,6 +34,10 @@ _OUTLIER_LINEAR_HINTS = {
     "one_scale_for_x": "x has one scale, that of its largest row. Each row of x has its own: amax(dim=1).",
     "codes_divided_once": "Your integer product is 127 times too large: both x and the weight count in steps of scale "
     "/ 127, so 127 divides twice.",
+    "weight_scale_forgotten": "The integer product has the scale of x alone. Each output is a row of x times a row of "
+    "the weight: `scale`, one for each row of the weight, multiplies too.",
+    "x_scale_forgotten": "The integer product has the scale of the weight alone. Each output is a row of x times a row "
+    "of the weight: the scale of the row of x multiplies too.",
     "threshold_typed_in": "You compared with 6, the usual threshold. Here it is an argument.",
 }
 
@@ -75,6 +79,8 @@ def _outlier_causes(x: Tensor, codes: Tensor, scale: Tensor, threshold: float) -
         ("scale_with_outliers", (_through_int8(x) * ~columns) @ weight.T + in_float),
         ("counted_twice", all_int8 + in_float),
         ("values_not_columns", split(large)),
+        ("weight_scale_forgotten", _through_int8(rest) @ codes.double().T / 127 + in_float),
+        ("x_scale_forgotten", in_int8 / rest.abs().amax(dim=1, keepdim=True) + in_float),
     ]
     yield "codes_divided_once", 127 * in_int8 + in_float
     for name, part in _causes_of_integers(rest, codes.double(), scale.double()):

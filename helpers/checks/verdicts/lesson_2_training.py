@@ -6,7 +6,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from helpers.checks.verdicts.compare import Causes, Verdict, number_verdict, tensor_verdict
+from helpers.checks.verdicts.compare import Causes, Verdict, failed, number_verdict, tensor_verdict
 
 _TRAINED_WEIGHTS_HINTS = {
     "all_layers": "You counted an adapter in all blocks. `layers_to_transform` lists the numbers of those that get "
@@ -131,13 +131,16 @@ _GRADIENT_HINTS = {
     "(out, r).",
     "zero": "This is all zeros, which is the gradient of *A* at the start: it passes through B, and B is zero. The "
     "gradient of B does not.",
-    "without_a": "lora_A is missing. B multiplies what comes out of A, x @ lora_A.T, not x.",
+    "without_a": "This is the gradient of the weight, {got_shape}: lora_A is missing. B multiplies what comes out of "
+    "A, x @ lora_A.T, and not x, so its gradient is {due_shape}.",
 }
 
 
 def gradient_of_lora_b_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against autograd, through a layer that peft adapted with use_rslora=True, in float64."""
-    due = _gradient_through_peft(**inputs)
+    due, got = _gradient_through_peft(**inputs), outputs["output"]
+    if outputs["kind"] == "Tensor" and got.shape == (len(due), inputs["lora_A"].shape[1]):
+        return failed("without_a", got, due, _GRADIENT_HINTS)
     return tensor_verdict(outputs, due, _gradient_causes(**inputs), _GRADIENT_HINTS)
 
 

@@ -74,6 +74,8 @@ _LOSS_HINTS = {
 }
 
 _REWARD_HINTS = {
+    "reward_no_score": "The score is missing: nothing here says whether the response was good. It is added once, at "
+    "the last real token of each response.",
     "reward_drift_paid": "Your penalty has the wrong sign: it pays the policy for leaving the reference. Where the "
     "policy is likelier to say a token than the reference, the reward is negative.",
     "reward_no_penalty": "Only the score is there. Each real token also pays kl_coef for each nat of drift.",
@@ -240,6 +242,8 @@ def _reward_causes(inputs: dict) -> Causes:
     return [
         ("reward_drift_paid", at_last * scores - penalty),
         ("reward_no_penalty", at_last * scores),
+        ("reward_no_score", penalty),
+        ("reward_no_score", -penalty),
         ("reward_no_kl_coef", at_last * scores + penalty / kl_coef),
         ("reward_last_column", penalty + (places == len(places) - 1) * scores),
         ("reward_prompt_counted", penalty + (places == mask.sum(1, keepdim=True) - 1) * scores),

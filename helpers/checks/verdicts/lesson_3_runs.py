@@ -56,8 +56,8 @@ _RUN_HINTS = {
     "so something else wrote to the weights.",
     "healthy_blamed": "You blame a run that is healthy: first KL 0, ratios 1, nothing trained but the adapter, the "
     "original unmoved. That last_kl is above 0 only says that the policy has learned.",
-    "other_way": "A run is called what it is not. Write a run of each name side by side: which field is it that "
-    "none of the others has?",
+    "other_way": "A run is called what it is not. Write a run of each name side by side: in which field has one a "
+    "value that none of the others has? (last_kl is none: it grows in a healthy run, too.)",
 }
 
 _MISSED = {
@@ -122,7 +122,11 @@ def _nats_causes(inputs: dict, first: Tensor, second: Tensor) -> Iterator[tuple[
         "nats_in_bits": [nats.abs() / math.log(2)],
         "nats_against_reference": [(old.log() - reference.log()).abs()],
         "nats_against_eval": [(old.log() - evaluated.log()).abs()],
-        "nats_not_shifted": [whole[:, :-1].gather(-1, own).abs(), whole.gather(-1, tokens[..., None]).abs()],
+        "nats_not_shifted": [
+            whole[:, :-1].gather(-1, own).abs(),
+            whole[:, 1:].gather(-1, following).abs(),
+            whole.gather(-1, tokens[..., None]).abs(),
+        ],
         "nats_largest": [nats.abs().amax(), nats.amax(), nats.abs().amax(1)],
         "nats_summed": [nats.abs().sum(), nats.abs().sum(1)],
     }

@@ -19,7 +19,7 @@ _SAMPLED_HINTS = {
     "times_temperature": "You multiply by the temperature, or divide after the softmax. A low one should sharpen the "
     "distribution: divide the logits.",
     "one_too_many": "Off by one: each token is the one *behind* that in whose stretch the random number falls. The "
-    "token is the number of cumulative sums that are still below the random number.",
+    "token is the number of cumulative sums that the random number has reached.",
     "one_too_few": "Off by one: each token is the one *before* that in whose stretch the random number falls. The "
     "first cumulative sum is the first token's own probability, not 0.",
     "end_left_out": "Right but where the random number falls *on* the end of a token's part: the part reaches up to "

@@ -18,6 +18,7 @@ _CHECKPOINT_HINTS = {
     "rounded_down": "You took the best line of all and the last checkpoint before it. That line is about a later "
     "policy, which nobody saved: judge each checkpoint by its own line.",
     "not_saved": "This update has a fine line, but no checkpoint was written there: only every save_every updates.",
+    "no_checkpoint": "No checkpoint was written after this update: there is one after each save_every-th alone.",
     "line_not_checkpoint": "You found the right line and returned its number. The checkpoint it describes is one "
     "update older.",
     "place_in_list": "This is a place in a list of checkpoints. Asked is the number of the update after which it was "
@@ -40,7 +41,10 @@ def best_checkpoint_verdict(inputs: dict, outputs: dict) -> Verdict:
         score, kl = inputs["scores"][checkpoint].item(), inputs["kl"][checkpoint].item()
         if kl <= inputs["kl_budget"] and score > best:
             due, best = checkpoint, score
-    return number_verdict(outputs, due, _checkpoint_causes(**inputs, due=due), _CHECKPOINT_HINTS)
+    causes = _checkpoint_causes(**inputs, due=due)
+    if outputs["kind"] == "number" and outputs["output"] % inputs["save_every"]:
+        causes.append(("no_checkpoint", outputs["output"]))
+    return number_verdict(outputs, due, causes, _CHECKPOINT_HINTS)
 
 
 def _checkpoint_causes(
