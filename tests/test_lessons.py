@@ -5,6 +5,7 @@ import base64
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -108,9 +109,27 @@ def test_lessons_store_outputs_and_keep_ids_but_no_failed_notebook(tmp_path, cap
     notebook.write(new_notebook(cells=[new_code_cell("import os; print(1 + 1, os.listdir())", id="sum")]), good)
     notebook.write(new_notebook(cells=[new_code_cell("print('ran')"), new_code_cell("1 / 0")]), bad)
     before = bad.read_bytes()
-    assert lessons.run(argparse.Namespace(files=[bad, good], seconds=60)) == 1
+    assert lessons.run(argparse.Namespace(files=[bad, good], seconds=60, measure=False)) == 1
     assert "Cell 2: ZeroDivisionError" in capsys.readouterr().err and bad.read_bytes() == before
     assert [(cell.id, cell.outputs[0].text[:1]) for cell in codes(good)] == [("sum", "2")]
+
+
+def test_lessons_that_are_only_measured_stay_as_they_are(tmp_path, capsys):
+    notebook.write(new_notebook(cells=[new_code_cell("print(1 + 1)")]), tmp_path / "x.ipynb")
+    before = (tmp_path / "x.ipynb").read_bytes()
+    assert lessons.run(argparse.Namespace(files=[tmp_path / "x.ipynb"], seconds=60, measure=True)) == 0
+    assert (tmp_path / "x.ipynb").read_bytes() == before and "measured" in capsys.readouterr().out
+
+
+def test_time_of_each_precision_is_kept_beside_the_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(measured, "RECORD", tmp_path / "measured.json")
+    monkeypatch.setattr(measured, "README", tmp_path / "README.md")
+    measured.README.write_text(f"before {measured.BEGIN}{measured.END} behind")
+    for precision, seconds in (("bf16", 60.0), ("fp32", 150.0)):
+        monkeypatch.setattr(measured, "best_precision", lambda precision=precision: (precision, ""))
+        measured.store(tmp_path / "5_practice.ipynb", SimpleNamespace(seconds=seconds, peak_bytes=2**30))
+    text = measured.README.read_text()
+    assert "| 1.0 / 2.5 | 1.0 / 1.0 |" in text and text.startswith("before ") and text.endswith(" behind")
 
 
 def test_table_of_readme_is_the_one_of_the_measured_lessons():

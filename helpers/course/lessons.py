@@ -19,6 +19,7 @@ from helpers.course import notebook as notebooks
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: all of notebooks/ and solutions/")
+    parser.add_argument("--measure", action="store_true", help="record time and memory, change no notebook")
     parser.add_argument("--seconds", type=int, default=1200, help="limit for one cell (default: 1200)")
 
 
@@ -34,10 +35,12 @@ def run(args: argparse.Namespace) -> int:
             print(f"\n{file} was not stored. {error}", file=sys.stderr)
             refused += 1
             continue
-        notebooks.write(notebook, file)
-        store_pictures(notebook, file.parent / "images")
+        if not args.measure:
+            notebooks.write(notebook, file)
+            store_pictures(notebook, file.parent / "images")
         measured.store(file, figures)
-        print(f"\r{file}: stored, {figures.seconds:.0f} s, {figures.peak_bytes / 2**30:.1f} GiB" + " " * 20)
+        done = "measured" if args.measure else "stored"
+        print(f"\r{file}: {done}, {figures.seconds:.0f} s, {figures.peak_bytes / 2**30:.1f} GiB" + " " * 20)
     return 1 if refused else 0
 
 

@@ -11,6 +11,8 @@ from types import SimpleNamespace
 
 import psutil
 
+from helpers.model import best_precision
+
 ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "notebooks" / "measured.json"
 README = ROOT / "README.md"
@@ -68,11 +70,11 @@ def measured() -> Iterator[SimpleNamespace]:
 
 
 def store(notebook: Path, figures: SimpleNamespace) -> None:
-    """Record the figures of one lesson, with machine and date, and write the table anew."""
+    """Record the figures of one lesson in the precision of this machine, with machine and date; make the table anew."""
     if notebook.stem not in LESSONS or notebook.resolve().parent != RECORD.parent:
         return
     record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
-    record[notebook.stem] = {
+    record.setdefault(notebook.stem, {})[best_precision()[0]] = {
         "minutes": round(figures.seconds / 60, 1),
         "peak_gib": round(figures.peak_bytes / 2**30, 1),
         "machine": f"{psutil.cpu_count()} CPU cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, no GPU",
@@ -84,15 +86,22 @@ def store(notebook: Path, figures: SimpleNamespace) -> None:
 
 def with_table(text: str, record: dict) -> str:
     """`text` with the table between its two marks made anew from `record`."""
-    rows = ["| lesson | after it you can | minutes on a CPU | memory, GiB | on a T4 |", "|---|---|---|---|---|"]
+    heads = ("lesson", "after it you can", "minutes on a CPU (bf16 / fp32)", "memory, GiB", "on a T4")
+    rows = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name, (title, purpose) in LESSONS.items():
         link = f"[{name[0]} · {title}](notebooks/{name}.ipynb)"
-        figures = record.get(name, {"minutes": "not measured yet", "peak_gib": "not measured yet"})
-        rows.append(f"| {link} | {purpose} | {figures['minutes']} | {figures['peak_gib']} | not measured yet |")
-    made = sorted({f"{figures['machine']}, {figures['date']}" for figures in record.values()})
+        minutes, memory = (_both(record.get(name, {}), figure) for figure in ("minutes", "peak_gib"))
+        rows.append(f"| {link} | {purpose} | {minutes} | {memory} | not measured yet |")
+    every = {(kind, one["machine"], one["date"]) for kinds in record.values() for kind, one in kinds.items()}
+    made = [f"{kind} on {machine}, {date}" for kind, machine, date in sorted(every)]
     before, rest = text.split(BEGIN)
-    note = f"\n\nRunning time and peak resident memory of the whole notebook: {'; '.join(made)}.\n"
+    note = "\n\nRunning time and peak resident memory of the whole notebook, where the processor has bfloat16 "
+    note += f"instructions / where it has none: {'; '.join(made)}.\n"
     return before + BEGIN + "\n" + "\n".join(rows) + note + END + rest.split(END)[1]
+
+
+def _both(kinds: dict, figure: str) -> str:
+    return " / ".join(str(kinds[kind][figure]) if kind in kinds else "not measured yet" for kind in ("bf16", "fp32"))
 
 
 def _resident_bytes_of_children() -> int:

@@ -62,8 +62,17 @@ def run_diagnosis_verdict(inputs: dict, outputs: dict) -> Verdict:
             one = {"output": said[name], "kind": outputs[f"{name}_kind"], "inputs_changed": outputs["inputs_changed"]}
             verdict = text_verdict(one, kind, _DIAGNOSIS_CAUSES[kind], _DIAGNOSIS_HINTS)
             if not verdict.passed:
-                return replace(verdict, got=f"{name}: {verdict.got}", due=f"{name}: {verdict.due}")
+                return replace(verdict, got=f"{verdict.got} for a log with {_figures(log)}")
     return Verdict(True, "eight diagnoses", "eight diagnoses")
+
+
+def _figures(log: dict) -> str:
+    """Of a log that the learner has not printed: the check draws its own."""
+    kl, scores, ratios = log["objective/kl"], log["objective/scores"], log["val/ratio_max"]
+    return (
+        f"KL {kl[0]:.1f} at first and {kl[-1]:.1f} at the end, largest ratio {max(ratios):.1f}, "
+        f"reward {scores[0]:+.1f} at first and {scores[-1]:+.1f} at the end"
+    )
 
 
 def _drawn_as(log: dict) -> str:
