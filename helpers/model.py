@@ -109,11 +109,10 @@ def load_model(precision: str = "fp32", device: str | None = None) -> torch.nn.M
         raise ValueError(f"Unknown precision {precision!r}; it is one of {', '.join(PRECISIONS)}.")
     folder = model_folder("8bit" if precision == "8bit" else "bf16")
     options = {"dtype": _DTYPES.get(precision, torch.float32), "device_map": device or default_device()}
-    if options["device_map"] == "cpu":  # threads that convert leave memory behind that no later load can use
-        os.environ["HF_DEACTIVATE_ASYNC_LOAD"] = "1"
     if precision == "4bit":
         options["quantization_config"] = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
-    with _named_model_explained():
+    on_cpu = str(options["device_map"]).startswith("cpu")
+    with _named_model_explained(), _loading_in_one_thread() if on_cpu else contextlib.nullcontext():
         model = AutoModelForCausalLM.from_pretrained(folder, **options).train()
     if precision == "8bit":  # a folder saved in 8-bit brings the rest in bfloat16, whatever dtype is asked for
         for parameter in model.parameters():
@@ -162,6 +161,18 @@ def start_lesson(seed: int = 0) -> None:
     transformers_logging.disable_progress_bar()
     os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"  # trl.experimental says at each import that it is experimental
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
+
+
+@contextlib.contextmanager
+def _loading_in_one_thread():
+    """transformers converts weights in threads, and what these have allocated and freed serves no later load."""
+    name = "HF_DEACTIVATE_ASYNC_LOAD"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(name) if before is None else os.environ.update({name: before})
 
 
 @contextlib.contextmanager

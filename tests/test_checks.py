@@ -183,6 +183,40 @@ def test_check_names_the_line_of_an_error_in_the_answer_and_the_shapes_there():
     assert isinstance(stopped.value.__cause__, RuntimeError)
 
 
+def test_error_in_what_an_answer_calls_is_told_where_it_stands():
+    def product(left, right):
+        return left @ right
+
+    @torch.no_grad()
+    def calls_another(weight, lora_A, lora_B, lora_alpha, r):
+        return weight + product(lora_A, lora_A)
+
+    with pytest.raises(AnswerFailed, match=r"line   return left @ right\n.*\n  there  left \(3, 13\) float32"):
+        check("2.1", calls_another)
+
+
+def test_error_that_cannot_be_shown_is_shown_as_far_as_it_can():
+    class Unspeakable(Exception):
+        def __str__(self):
+            raise ValueError
+
+    def answer(weight, lora_A, lora_B, lora_alpha, r):
+        nested = torch.nested.nested_tensor([weight, lora_A])
+        raise Unspeakable(nested)
+
+    with pytest.raises(AnswerFailed, match=r"error  .*Unspeakable.*\n  there  .*nested, a Tensor"):
+        check("2.1", answer)
+
+
+def test_check_says_how_to_see_the_inputs_where_it_knows_no_cause_and_only_there():
+    said = []
+    for answer in (answer_in(BANK / "2.1" / "wrong_sign.py"), lambda weight, *_: 0.3 * weight):
+        with pytest.raises(WrongAnswer) as stopped:
+            check("2.1", answer)
+        said.append('`exercise("2.1").inputs(' in str(stopped.value))
+    assert said == [False, True]
+
+
 def test_error_of_an_answer_counts_as_a_try():
     def unsupported(*given):
         raise NotImplementedError("this operation has no int8 kernel")

@@ -1,6 +1,8 @@
 """`check("1.1", answer)`: what a learner runs below an exercise."""
 
+import inspect
 import linecache
+import os
 import re
 import textwrap
 import traceback
@@ -14,6 +16,7 @@ from helpers.checks.registry import exercise
 from helpers.checks.verdicts.compare import Verdict
 
 _failures: Counter[str] = Counter()  # of each exercise, in this notebook
+_MOST_OF_AN_ERROR = 1000  # letters
 _SEED = 11  # fixed, so that a learner who runs the cell again sees the same figures
 
 
@@ -105,8 +108,12 @@ def _verdict(asked: Exercise, answer: Callable) -> Verdict:
 
 def _of_an_error(asked: Exercise, answer: Callable, error: Exception) -> str | None:
     """What a learner is told of an error in the answer; None, if it came up elsewhere."""
-    file = getattr(getattr(answer, "__code__", None), "co_filename", None)
-    own = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == file]
+    code = getattr(inspect.unwrap(answer), "__code__", None)
+    if code is None:
+        return None
+    cells = os.path.dirname(code.co_filename)  # of a notebook; what the answer calls may stand in another cell
+    frames = traceback.walk_tb(error.__traceback__)
+    own = [(frame, line) for frame, line in frames if os.path.dirname(frame.f_code.co_filename) == cells]
     if not own:
         return None
     _failures[asked.id] += 1
@@ -114,11 +121,14 @@ def _of_an_error(asked: Exercise, answer: Callable, error: Exception) -> str | N
     there = [_described(name, value) for name, value in frame.f_locals.items() if isinstance(value, torch.Tensor)]
     return (
         f"Exercise {asked.id} stopped with an error in your answer.\n\n"
-        f"  line   {linecache.getline(file, number).strip()}\n"
-        f"  error  {type(error).__name__}: {error}\n"
+        f"  line   {linecache.getline(frame.f_code.co_filename, number).strip()}\n"
+        f"  error  {''.join(traceback.format_exception_only(error)).strip()[:_MOST_OF_AN_ERROR]}\n"
         f"  there  {', '.join(there) or 'no tensors'}{_offered_hint(asked)}"
     )
 
 
 def _described(name: str, tensor: torch.Tensor) -> str:
-    return f"{name} {tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
+    try:
+        return f"{name} {tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
+    except Exception:  # a nested tensor has no shape
+        return f"{name}, a {type(tensor).__name__}"

@@ -106,8 +106,9 @@ def _folder(path: Path) -> Iterator[tuple[Path, list[tuple[Path, str]]]]:
         yield path, []
         return
     with tempfile.TemporaryDirectory(prefix="unzipped-") as into:
-        folder, refused = unzipped(path, Path(into))
-        _print_skipped({"refused, in the zip": [f"{one.name} ({one.why})" for one in refused]} if refused else {})
+        folder, refused, others = unzipped(path, Path(into))
+        faults = [f"{one.name} ({one.why})" for one in refused]
+        _print_skipped({"refused, in the zip": faults, "no notebook, in the zip": others})
         yield folder, [(one.place, one.why) for one in refused if one.place]
 
 
@@ -239,6 +240,8 @@ def _handed_in(folder: Path, refused: list[tuple[Path, str]], args: argparse.Nam
 
 def _print_skipped(skipped: dict[str, list[str]]) -> None:
     for why, names in skipped.items():
+        if not names:
+            continue
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
         print(f"skipped ({why}): {table.printable(', '.join(names[:_MOST_NAMES]))}{more}", file=sys.stderr)
 

@@ -30,7 +30,6 @@ class HandIn:
     files: list[tuple[str, Path]] = field(default_factory=list)  # as it is shown, and where it lies
     late: bool = False  # says the export
     faults: list[str] = field(default_factory=list)
-    passed_over: list[str] = field(default_factory=list)  # files that no exercise asks for
     exported_by: str = ""  # moodle or canvas, where the name says so
 
 
@@ -67,10 +66,8 @@ def hand_ins(
         handed_in = owners.setdefault(owner, HandIn(_label(owner, path, owners)))
         handed_in.late |= late
         handed_in.exported_by = owner[0] if owner[2] else ""
-        _take(handed_in, path)
-        if others := handed_in.passed_over:
-            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-            skipped.setdefault(_NOT_ASKED, []).append(f"{path.name}/{others[0]}{more}")
+        if others := _take(handed_in, path):
+            skipped.setdefault(_NOT_ASKED, []).append(f"{path.name}/{one_and_more(others)}")
     for place, why in refused:
         if not place.is_relative_to(root) or place.suffix.lower() not in ACCEPTED:
             continue
@@ -111,17 +108,25 @@ def _label(owner: tuple[str, str, str], path: Path, owners: dict) -> str:
     return label
 
 
-def _take(handed_in: HandIn, path: Path) -> None:
+def one_and_more(names: Sequence[str]) -> str:
+    """The first name, and how many more there are: nobody can fill a line with theirs."""
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+
+
+def _take(handed_in: HandIn, path: Path) -> list[str]:
+    """Add what an exercise may ask for; the names of other files."""
     if not path.is_dir():
         handed_in.files.append((path.name, path))
-        return
+        return []
+    others = []
     try:
-        files, handed_in.passed_over = _below(path)
+        files, others = _below(path)
         handed_in.files += [(name.replace(os.sep, "/"), found) for name, found in files]
     except OSError:
         handed_in.faults.append("the folder cannot be read")
     except OverflowError:
         handed_in.faults.append(f"the folder holds more than {_MOST_ENTRIES:,} entries")
+    return others
 
 
 def _below(folder: Path) -> tuple[list[tuple[str, Path]], list[str]]:
@@ -143,8 +148,8 @@ def _below(folder: Path) -> tuple[list[tuple[str, Path]], list[str]]:
                 continue
             if entry.name.lower().endswith((*ACCEPTED, ".zip")):
                 found.append((prefix + entry.name, Path(entry.path)))
-            elif stat.S_ISDIR(entry.stat(follow_symlinks=False).st_mode) and depth < _MOST_DEPTH:
-                folders.append((Path(entry.path), f"{prefix}{entry.name}/", depth + 1))
-            else:
+            elif not stat.S_ISDIR(entry.stat(follow_symlinks=False).st_mode):
                 others.append(prefix + entry.name)
+            elif depth < _MOST_DEPTH:
+                folders.append((Path(entry.path), f"{prefix}{entry.name}/", depth + 1))
     return sorted(found), sorted(others)

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from helpers.course.handin import ACCEPTED, MADE_BY_MACHINES, NBGRADERS, owner_of
+from helpers.course.handin import ACCEPTED, MADE_BY_MACHINES, NBGRADERS, one_and_more, owner_of
 
 _MOST_ENTRIES, _MOST_ENTRIES_OF_ONE = 200_000, 5000
 _MOST_BYTES, _MOST_BYTES_OF_ONE = 8 * 2**30, 128 * 2**20  # so that nobody uses up what others need
@@ -28,16 +28,16 @@ class Refused:
     place: Path | None
 
 
-def unzipped(path: Path, into: Path) -> tuple[Path, list[Refused]]:
+def unzipped(path: Path, into: Path) -> tuple[Path, list[Refused], list[str]]:
     """Unpack what a grading reads.
 
     Returns:
-        the folder that holds the learners, and what was refused.
+        the folder that holds the learners; what was refused; and of each learner's other files one, and how many more.
 
     Raises:
         ValueError: this is no zip, or one with too many entries.
     """
-    refused, left, entries_of, bytes_of = [], _MOST_BYTES, Counter(), Counter()
+    refused, others, left, entries_of, bytes_of = [], {}, _MOST_BYTES, Counter(), Counter()
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -55,11 +55,13 @@ def unzipped(path: Path, into: Path) -> tuple[Path, list[Refused]]:
                         raise ValueError(f"more than {_MOST_ENTRIES_OF_ONE:,} entries of one learner")
                     written = _unpacked(archive, entry, place, min(left, _MOST_BYTES_OF_ONE - bytes_of[learner]))
                     left, bytes_of[learner] = left - written, bytes_of[learner] + written
+                    if not (entry.is_dir() or place.suffix.lower() in ACCEPTED or place.name.startswith(".")):
+                        others.setdefault(learner, []).append(entry.filename)
                 except (ValueError, OSError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile) as error:
                     refused.append(Refused(entry.orig_filename, _why(error), place))
     except (zipfile.BadZipFile, OSError) as error:
         raise ValueError(f"{path} is no zip that can be read ({error}).") from None
-    return _learners_folder(into, path.stem), refused
+    return _learners_folder(into, path.stem), refused, [one_and_more(names) for names in others.values()]
 
 
 def _why(error: Exception) -> str:
@@ -81,7 +83,6 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, place: Path, mos
         return 0
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.suffix.lower() not in ACCEPTED:
-        place.open("xb").close()  # its name alone, for the list of what was passed over
         return 0
     written, most_bytes = 0, min(most_bytes, _MOST_FILE_BYTES)
     with archive.open(entry) as source, place.open("xb") as file:

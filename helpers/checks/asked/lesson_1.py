@@ -31,7 +31,7 @@ EXERCISES = (
         hints=(
             "Three steps: which columns of x hold an outlier (one bool a column), the integer product of x without "
             "them, and the float product of them alone. Both products are added. What is the shape of the bools?",
-            "`(x.abs() > threshold).any(dim=0)` is (width,). `x.masked_fill(outlier, 0)` takes these columns out "
+            "`(x.abs() >= threshold).any(dim=0)` is (width,). `x.masked_fill(outlier, 0)` takes these columns out "
             "*before* the scale of a row is found, and `x[:, outlier] @ …[:, outlier].T` brings them back in float. A "
             "stored code stands for code * scale / 127, and scale belongs to the rows of codes: `scale[:, None]`.",
         ),

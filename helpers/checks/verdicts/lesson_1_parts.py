@@ -7,8 +7,7 @@ from helpers.checks.verdicts.compare import Causes, Verdict, tensor_verdict
 
 _OUTLIER_LINEAR_HINTS = {
     "no_outliers": "No column of x was kept in float: an outlier shares its row's 127 steps with everything else. A "
-    "column is an outlier where *any* of its values is larger than threshold, with or without a minus; `all` finds "
-    "none.",
+    "column is an outlier where *any* of its values reaches threshold, with or without a minus; `all` finds none.",
     "nothing_in_int8": "This is x times the dequantized weight, all in float. Only the outlier columns of x stay in "
     "float; the others are rounded to integers, row by row.",
     "rows_kept": "You kept whole *rows* of x in float. An outlier sits in a column: the same few columns are large in "
@@ -58,7 +57,7 @@ def outlier_linear_verdict(inputs: dict, outputs: dict) -> Verdict:
 
 
 def _outlier_causes(x: Tensor, codes: Tensor, scale: Tensor, threshold: float) -> Causes:
-    large = x.abs() > threshold
+    large = x.abs() >= threshold
     columns, rows = large.any(0), large.any(1)
     weight = codes.double() * scale.double()[:, None] / 127
     kept, rest = x.double() * columns, x * ~columns

@@ -42,8 +42,9 @@ def best_checkpoint_verdict(inputs: dict, outputs: dict) -> Verdict:
         if kl <= inputs["kl_budget"] and score > best:
             due, best = checkpoint, score
     causes = _checkpoint_causes(**inputs, due=due)
-    if outputs["kind"] == "number" and outputs["output"] % inputs["save_every"]:
-        causes.append(("no_checkpoint", outputs["output"]))
+    got = outputs["output"]
+    if outputs["kind"] == "number" and got in range(len(inputs["scores"])) and got % inputs["save_every"]:
+        causes.append(("no_checkpoint", got))
     return number_verdict(outputs, due, causes, _CHECKPOINT_HINTS)
 
 
