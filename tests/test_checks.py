@@ -235,6 +235,14 @@ def test_error_outside_the_answer_comes_through_as_it_is():
         check("2.1", lambda: None)
 
 
+def test_check_of_logs_describes_the_one_that_is_named_wrongly_by_both_its_ends():
+    of_logs = [log["objective/kl"] for log in exercise("4.4").inputs(check_module._SEED).values()]
+    ends = [f"KL {kl[0]:.1f} at first and {kl[-1]:.1f} at the end" for kl in of_logs]
+    with pytest.raises(WrongAnswer) as stopped:
+        check("4.4", lambda log: "no_kl_penalty")
+    assert any(said in str(stopped.value) for said in ends)
+
+
 def test_check_shows_its_message_without_a_traceback():
     assert CheckStopped("Only this.")._render_traceback_() == ["Only this."]
 
