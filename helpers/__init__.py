@@ -2,10 +2,10 @@
 
 0  formulas    every equation of the course         download    fetch and verify, write whole or not at all
    bill        the memory bill, predicted           memory      the same, counted on a live model
-   shapes      of published models
-1  model       the model file, five precisions      feedback    ratings, pairs, prompts
-   plan        what fits which card
-2  adapters    the shared reference, and what breaks it
+   shapes      of published models                  device      CPU or GPU, and the precision that suits it
+1  eight_bit   a frozen 8-bit model: one function everywhere, in less memory
+2  model       the model file, five precisions      feedback    ratings, pairs, prompts
+   plan        what fits which card                 adapters    the shared reference, and what breaks it
 3  backbone    one model, four roles                settings    of a PPO run, and the runs that are refused
 4  reward      score texts, train the adapter       rollout     write responses, and let every role judge them
    checkpoint  save and resume, whatever kills it

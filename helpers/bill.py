@@ -35,6 +35,7 @@ class Run:
             the value model trains only its head.
         adapter_targets: the linear layers that get an adapter.
         dropout: LoRA's dropout is above 0, and the adapters are in `train()` mode.
+        on_gpu: what is kept for the backward is that of an NVIDIA GPU; all other lines are the same.
         shared_reference: the reference is recovered from the policy and has no weights of its own.
         batch, micro_batch: sequences a rollout, and sequences a training step forward and backward.
         prompt_length, response_length: tokens.
@@ -44,6 +45,7 @@ class Run:
     adapter_rank: int = 0
     adapter_targets: tuple[str, ...] = ("q_proj", "v_proj")
     dropout: bool = False
+    on_gpu: bool = False
     shared_reference: bool = False
     batch: int = 16
     micro_batch: int = 4
@@ -110,11 +112,15 @@ def adapter_parameters(config: Any, rank: int, targets: Iterable[str]) -> int:
 def activation_bytes(config: Any, run: Run) -> int:
     """What one forward of a micro-batch keeps for its backward (float32), without parameters and without logits.
 
-    It is no estimate: the count on a live model is equal, on a CPU, from two layers up. What decides:
+    It is no estimate: the count on a live model is equal, from two layers up. What decides:
 
     - A linear layer keeps its input only if it has something to train: its weight, or an adapter's A.
     - bitsandbytes' 8-bit layers keep their input although their weights are frozen, and their backward never reads it.
-      So 8-bit weights save no activations: training all float weights keeps as much as it does in float32.
+      So 8-bit weights save no activations: training all float weights keeps as much as it does in float32. (On a GPU
+      other products take their place, which keep nothing: `helpers.eight_bit`.)
+    - On a CPU, attention in float32 is one operation, which keeps its output and what came in. On a GPU, where keys are
+      shared by groups of heads, it runs in steps: each head has its own copy of the keys and values, and the attention
+      weights are kept, for each token one for every token.
     - A frozen norm keeps its input and 1 / rms; a trained one also keeps what it scales.
     - LoRA without dropout keeps nothing that another layer with the same input does not keep already, but A x. Dropout
       gives each adapter an input of its own, and a mask as large (float32 on a CPU, one byte a number on a GPU).
@@ -206,17 +212,23 @@ def _kept_by_layer(config: Any, run: Run, gradient_enters: bool) -> dict[str, in
         inputs = shapes[name][1]
         trained = trains_base and run.precision == "fp32"
         adapted = not trains_base and name in run.adapter_targets
-        if trained or (run.precision == "8bit" and gradient) or (adapted and not run.dropout):
+        unread = run.precision == "8bit" and gradient and not run.on_gpu
+        if trained or unread or (adapted and not run.dropout):
             kept[x] = inputs
         if adapted and run.dropout:
-            kept.update({f"{name}, dropped out": inputs, f"{name}, mask": inputs if gradient else 0})
+            mask = inputs // 4 if run.on_gpu else inputs
+            kept.update({f"{name}, dropped out": inputs, f"{name}, mask": mask if gradient else 0})
         if adapted:
             kept[f"{name}, A x"] = run.adapter_rank
         return gradient or trained or adapted
 
     gradient = norm("layer input", gradient_enters)
     needed = [linear(name, "attention input", gradient) for name in ("q_proj", "k_proj", "v_proj")]
-    if any(needed):
+    if any(needed) and run.on_gpu and keys < queries:
+        query, key, _ = needed  # a product keeps a factor only if the other one needs a gradient
+        kept.update({"queries": queries * key, "keys": queries * query, "values": queries * (query or key)})
+        kept["attention weights"] = config.num_attention_heads * run.length
+    elif any(needed):
         attention = {"queries": queries, "keys": keys, "values": keys, "attention output": queries}
         kept.update(attention, log_sum_exp=config.num_attention_heads)
     gradient = linear("o_proj", "attention output", any(needed)) or gradient

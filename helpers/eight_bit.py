@@ -1,6 +1,6 @@
-"""A frozen 8-bit model on a CPU, in less memory and time than bitsandbytes and transformers take; the same numbers.
+"""A frozen 8-bit model that computes one function, on a CPU and on a GPU, in less memory than bitsandbytes takes.
 
-Outside of these contexts the model is as it was; on a GPU, where bitsandbytes has kernels, it is inside, too.
+That function is the one of bitsandbytes' layers on a CPU in `train()`: the integers as floats, then one product.
 """
 
 import contextlib
@@ -12,7 +12,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, linear
 
-from helpers.model import best_precision
+from helpers.device import best_precision
+
+
+def read_rows_alone(model: nn.Module) -> None:
+    """From now on, let 8-bit layers on a GPU compute what they compute on a CPU in `train()`; there, change nothing.
+
+    bitsandbytes' product on a GPU rounds the inputs, too, and takes apart the columns that have an outlier *anywhere in
+    the batch* (Dettmers et al., 2022, section 3.2): what the model says of a text depends on the texts beside it, and a
+    rollout and its micro-batches are read by two functions. tests/bench/gpu.json has what that did to PPO on an H100.
+    """
+    floats = _Floats()
+    for layer in filter(_on_gpu, _eight_bit_layers(model)):
+        layer.forward = functools.partial(_frozen, floats, layer)
 
 
 @contextlib.contextmanager
@@ -103,8 +115,9 @@ class _Floats:
 
     def of(self, integers: Tensor, dtype: torch.dtype) -> Tensor:
         """A view of the buffer, which holds until the next call."""
-        if self.buffer.dtype != dtype or len(self.buffer) < integers.numel():
-            self.buffer = torch.empty(integers.numel(), dtype=dtype)
+        fits = (self.buffer.dtype, self.buffer.device) == (dtype, integers.device)
+        if not fits or len(self.buffer) < integers.numel():
+            self.buffer = torch.empty(integers.numel(), dtype=dtype, device=integers.device)
         return self.buffer[: integers.numel()].view_as(integers).copy_(integers)
 
 
@@ -112,11 +125,15 @@ def _in_bfloat16_is_fast() -> bool:
     return best_precision()[0] == "bf16"
 
 
+def _on_gpu(layer: nn.Module) -> bool:
+    return layer.weight.device.type == "cuda"
+
+
 def _eight_bit_layers(model: nn.Module) -> list[nn.Module]:
-    """bitsandbytes' own layers, not peft's around them, that hold integers, on a CPU."""
+    """bitsandbytes' own layers, not peft's around them, that hold integers."""
     name = "bitsandbytes.nn.modules.Linear8bitLt"
     found = [layer for layer in model.modules() if f"{type(layer).__module__}.{type(layer).__name__}" == name]
-    return [layer for layer in found if layer.weight.dtype == torch.int8 and layer.weight.device.type == "cpu"]
+    return [layer for layer in found if layer.weight.dtype == torch.int8]
 
 
 def _frozen(floats: _Floats, layer: nn.Module, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The model: converted once, loaded at five precisions, and one place that chooses the precision.
+"""The model: converted once, and loaded at five precisions.
 
 The default is SmolLM2-135M-Instruct as a package of the Python package index ships it: a GGUF file whose weights are
 already rounded to 4 bits (Q4_1; the embedding to 8, Q8_0). "The original model" of this course is that file.
@@ -17,6 +17,8 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
+from helpers import eight_bit
+from helpers.device import default_device
 from helpers.download import CourseError, Source, cache_folder, extract, fetch, sha256_of, written_aside
 
 SOURCE = Source(
@@ -99,7 +101,8 @@ def load_model(precision: str = "fp32", device: str | None = None) -> torch.nn.M
 
     Returns:
         A `PreTrainedModel` in `train()` mode: on a CPU, an 8-bit layer computes two different functions in `train()`
-        and in `eval()`, so the whole course stays in one of them. The model has no dropout.
+        and in `eval()`, so the whole course stays in one of them; on a GPU its 8-bit layers compute the same function
+        (`helpers.eight_bit.read_rows_alone`). The model has no dropout.
 
     Raises:
         ValueError: an unknown precision.
@@ -118,6 +121,7 @@ def load_model(precision: str = "fp32", device: str | None = None) -> torch.nn.M
         for parameter in model.parameters():
             if parameter.is_floating_point():
                 parameter.data = parameter.data.float()
+        eight_bit.read_rows_alone(model)
     return model
 
 
@@ -133,26 +137,6 @@ def load_tokenizer() -> "AutoTokenizer":
     if tokenizer.pad_token_id in (None, tokenizer.eos_token_id):
         tokenizer.pad_token = _spare_token(tokenizer)
     return tokenizer
-
-
-def default_device() -> str:
-    """ "cuda" if there is an NVIDIA GPU, else "cpu" (bitsandbytes' 8-bit layers do not run on Apple's MPS)."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def best_precision() -> tuple[str, str]:
-    """The float precision that suits this machine and the reason, e.g. ("fp16", "Tesla T4 has no native bfloat16").
-
-    A T4 *answers* that it supports bfloat16, by emulation, so the compute capability decides (8.0, Ampere, is the
-    first with it); on a CPU, bfloat16 is fast only where there are instructions for it.
-    """
-    if torch.cuda.is_available():
-        native = torch.cuda.get_device_capability()[0] >= 8
-        name = torch.cuda.get_device_name()
-        return ("bf16", f"{name} has native bfloat16") if native else ("fp16", f"{name} has no native bfloat16")
-    if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported():
-        return "bf16", "this CPU has native bfloat16 instructions"
-    return "fp32", "this CPU has no native bfloat16 instructions"
 
 
 def start_lesson(seed: int = 0) -> None:

@@ -17,6 +17,7 @@ NF4 = {"ppo": 0.5 + 4 / 64, "qlora": 0.5 + 1 / 64 + 4 / (64 * 256)}  # bytes a w
 CHUNK_LOGITS = 2**19  # as in helpers.backbone, which would need torch and seconds to import
 REWARD_RANK = 16  # of the reward adapter, which the backbone also holds
 CUDA_CONTEXT = 666_632_192  # with all kernels loaded; pytorch pull request 86509 (a fresh, lazy one takes 426 MiB)
+CUBLAS_WORKSPACE = 32 * MIB  # of PyTorch on Hopper; 8 MiB on older cards
 LIBRARIES = 499 * MIB  # Python, what the trainer imports, and what that loads when it runs; tests/bench/peaks.json
 GAPS = 0.6  # of malloc on Linux, a part of all tensors but the weights; near 0 with MALLOC_TRIM_THRESHOLD_=65536 set
 
@@ -77,7 +78,7 @@ def phases(shape: Shape, job: Job) -> dict[str, dict[str, int]]:
 def _base(lines: dict[str, int], on_gpu: bool) -> dict[str, int]:
     """What a process needs beside the bill."""
     if on_gpu:
-        return {"CUDA context": CUDA_CONTEXT}
+        return {"cuBLAS workspace": CUBLAS_WORKSPACE, "CUDA context": CUDA_CONTEXT}
     return {"gaps of the heap": int(GAPS * (sum(lines.values()) - lines["weights"])), "libraries": LIBRARIES}
 
 
@@ -191,14 +192,14 @@ def kept_by_layer(shape: Shape, job: Job) -> int:
       float32 a head, and its mask: one number for each token before.
     - LoRA keeps its input in float32: a copy of its own for each adapter if numbers are of 2 bytes, else one for all
       that have the same input; and A x.
-    - 8-bit layers of bitsandbytes keep their input, frozen or not. What PPO has on a CPU (`helpers.eight_bit`)
-      and 4-bit layers do not.
+    - 8-bit layers of bitsandbytes keep their input, frozen or not. What PPO has instead (`helpers.eight_bit`) and 4-bit
+      layers do not.
     """
     number, width, inner = job.number, shape.width, shape.inner
     adapted = shape.linear if job.method == "qlora" else shape.adapted
     kept = number * (4 * shape.queries + job.length) + 4 * shape.heads + 4 * job.r * len(adapted)
     kept += 4 * sum(shape.linear[name][1] for name in adapted) if number == 2 else 4 * width  # q and v share one
-    eight = job.precision == "8bit" and (job.on_gpu or job.method != "ppo")
+    eight = job.precision == "8bit" and job.method != "ppo"
     if shape.family == "gpt_neox":  # one input of both norms; values are a view of all that `query_key_value` returned
         return kept + number * (3 * width + 4 + inner) + eight * number * (2 * width + inner)
     return kept + 2 * (4 * width + 4) + 3 * number * inner + eight * number * (width + inner)

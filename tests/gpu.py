@@ -1,12 +1,17 @@
-"""The paths that only a GPU takes: 8-bit layers, fp16 and bf16, the trainer, and one lesson: python tests/gpu.py
+"""The paths that only a GPU takes: 8-bit layers, fp16 and bf16, the trainer (resumed, and out of memory), one lesson.
+
+python tests/gpu.py
 
 Compares with float32 on the same device. Ends with 0 if all is well, 1 if something is not, and 2 where there is no
 GPU, for then nothing was checked.
 """
 
+import gc
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import environments
 import torch
@@ -16,7 +21,7 @@ from helpers.course.train import new_policy
 from helpers.feedback import prompt_collator, prompt_ids, sentences
 from helpers.memory import peak_bytes
 from helpers.model import load_model, load_tokenizer, start_lesson
-from helpers.ppo import PPOConfig, PPOTrainer
+from helpers.ppo import OF_THE_MACHINE, PPOConfig, PPOTrainer
 from helpers.reward import AdapterReward
 
 LESSON = "4_one_backbone_four_roles.ipynb"  # the shortest that has 8-bit layers and the trainer
@@ -40,20 +45,11 @@ def check_precision(precision: str, device: str) -> str:
 
 def check_training(precision: str, device: str) -> str:
     """Two updates of PPO: they start at ratio 1 and KL 0, stay finite, move the adapter, and move nothing frozen."""
-    start_lesson(0)
-    policy, tokenizer = new_policy(precision).to(device), load_tokenizer()
-    config = PPOConfig(
-        batch_size=8, per_device_train_batch_size=4, response_length=12, num_ppo_epochs=1, learning_rate=1e-3,
-        temperature=1.0, seed=0,
-    )  # fmt: skip
-    trainer = PPOTrainer(
-        config, policy, ref_model=None, tokenizer=tokenizer, dataset=prompt_ids("train", tokenizer, 16),
-        data_collator=prompt_collator(tokenizer), reward=AdapterReward(policy),
-    )  # fmt: skip
+    trainer = new_trainer(precision, device)
+    policy = trainer.model
     frozen = {name: p.detach().clone() for name, p in policy.named_parameters() if not p.requires_grad}
     trained = [p.detach().clone() for p in trainer.trained]
-    trainer.train(2)
-    first, second = trainer.history
+    first, second = trainer.train(2)
     assert policy.device.type == torch.device(device).type, f"the policy is on {policy.device}"
     assert all(torch.equal(p, frozen[name]) for name, p in policy.named_parameters() if name in frozen), "frozen moved"
     assert all(p.dtype == torch.float32 and p.isfinite().all() for p in trainer.trained), "trained: not finite float32"
@@ -62,6 +58,36 @@ def check_training(precision: str, device: str) -> str:
     assert away <= ALLOWED_RATIO, f"the first ratio is {away:.4f} from 1"
     assert abs(first["objective/kl"]) <= ALLOWED_RATIO * 12, f"KL of the first update: {first['objective/kl']:.4f} nats"
     return f"first ratio within {away:.5f} of 1, then KL {second['objective/kl_k3']:.4f} nats"
+
+
+def check_resuming(precision: str, device: str) -> str:
+    """Update 2 after a checkpoint is loaded into a new trainer is update 2 of the run that was never cut off."""
+    with tempfile.TemporaryDirectory() as folder:
+        due = new_trainer(precision, device, save_every=1, output_dir=folder).train(2)[1]
+        found = new_trainer(precision, device, resume_from=Path(folder) / "update-000001").train(1)[1]
+    return f"after resuming, {_compared(found, due)}"
+
+
+def check_out_of_memory(precision: str, device: str) -> str:
+    """A card too small for the micro-batch: it is halved, and the update is the same."""
+    settings = {"batch_size": 64, "per_device_train_batch_size": 64, "local_rollout_forward_batch_size": 8}
+    trainer = new_trainer(precision, device, **settings)
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    due = trainer.train(1)[0]
+    needed = torch.cuda.max_memory_allocated() - before
+    del trainer
+    gc.collect()
+    torch.cuda.empty_cache()
+    trainer = new_trainer(precision, device, **settings)
+    total = torch.cuda.get_device_properties(device).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 0.75 * needed) / total)
+    try:
+        found = trainer.train(1)[0]
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert trainer.micro_batch < 64, f"three quarters of {needed / 2**20:,.0f} MiB were enough for a micro-batch of 64"
+    return f"micro-batch 64 → {trainer.micro_batch}, {_compared(found, due)}"
 
 
 def check_lesson() -> str:
@@ -73,8 +99,9 @@ def check_lesson() -> str:
 
 def checks(device: str) -> Iterator[tuple]:
     """Each check: a function and its arguments."""
-    yield from ((check_precision, precision, device) for precision in DTYPES)
-    yield from ((check_training, precision, device) for precision in DTYPES)
+    for check in (check_precision, check_training, check_resuming):
+        yield from ((check, precision, device) for precision in DTYPES)
+    yield (check_out_of_memory, "bf16", device)
     yield (check_lesson,)
 
 
@@ -107,6 +134,31 @@ def main() -> int:
     failed = run("cuda")
     print(f"{failed} checks FAILED" if failed else "All checks passed.")
     return int(failed > 0)
+
+
+def new_trainer(precision: str, device: str, resume_from: Path | None = None, **settings) -> PPOTrainer:
+    """The trainer as the lessons have it, with the reward adapter, a small batch and one epoch."""
+    start_lesson(0)
+    policy, tokenizer = new_policy(precision).to(device), load_tokenizer()
+    small = {"batch_size": 8, "per_device_train_batch_size": 4, "response_length": 12, "num_ppo_epochs": 1}
+    return PPOTrainer(
+        PPOConfig(**{**small, "learning_rate": 1e-3, "temperature": 1.0, "seed": 0, **settings}),
+        policy,
+        ref_model=None,
+        tokenizer=tokenizer,
+        dataset=prompt_ids("train", tokenizer, 64),
+        data_collator=prompt_collator(tokenizer),
+        reward=AdapterReward(policy),
+        resume_from=resume_from,
+    )
+
+
+def _compared(found: dict, due: dict) -> str:
+    """Assert that the metrics of an update are those of another, but for the order in which a GPU may sum."""
+    apart = {name: abs(found[name] - due[name]) / max(1.0, abs(due[name])) for name in due.keys() - OF_THE_MACHINE}
+    worst = max(apart, key=apart.get)
+    assert apart[worst] <= ALLOWED_RATIO, f"{worst} is {found[worst]:.5f}, without {due[worst]:.5f}"
+    return "the same to the bit" if apart[worst] == 0 else f"the same within {apart[worst]:.1e} ({worst})"
 
 
 def _logprobs(precision: str, tokens, device: str) -> torch.Tensor:

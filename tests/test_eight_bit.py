@@ -61,6 +61,20 @@ def inputs_still_there(policy: nn.Module) -> int:
     return alive
 
 
+def test_8bit_layers_on_a_gpu_compute_in_either_mode_what_they_do_on_a_cpu_in_train(policy, monkeypatch):
+    due = logits_and_gradients(policy)
+    monkeypatch.setattr(eight_bit, "_on_gpu", lambda layer: True)
+    eight_bit.read_rows_alone(policy)
+    for mode in (True, False):
+        found = logits_and_gradients(policy.train(mode))
+        assert all(torch.equal(mine, theirs) for mine, theirs in zip(found, due, strict=True))
+
+
+def test_8bit_layers_on_a_cpu_are_left_to_bitsandbytes(policy):
+    eight_bit.read_rows_alone(policy)
+    assert not any("forward" in vars(module) for module in policy.modules())
+
+
 def test_lean_logits_and_gradients_are_those_of_bitsandbytes_layers_to_the_bit(policy):
     with eight_bit.lean(policy):
         lean = logits_and_gradients(policy)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+import torch
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from helpers.checks.registry import EXERCISES
@@ -121,15 +122,19 @@ def test_lessons_that_are_only_measured_stay_as_they_are(tmp_path, capsys):
     assert (tmp_path / "x.ipynb").read_bytes() == before and "measured" in capsys.readouterr().out
 
 
-def test_time_of_each_precision_is_kept_beside_the_other(tmp_path, monkeypatch):
+def test_time_of_each_precision_and_of_a_gpu_is_kept_beside_the_others(tmp_path, monkeypatch):
     monkeypatch.setattr(measured, "RECORD", tmp_path / "measured.json")
     monkeypatch.setattr(measured, "README", tmp_path / "README.md")
     measured.README.write_text(f"before {measured.BEGIN}{measured.END} behind")
     for precision, seconds in (("bf16", 60.0), ("fp32", 150.0)):
         monkeypatch.setattr(measured, "best_precision", lambda precision=precision: (precision, ""))
         measured.store(tmp_path / "5_practice.ipynb", SimpleNamespace(seconds=seconds, peak_bytes=2**30))
+    monkeypatch.setattr(measured, "default_device", lambda: "cuda")
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
+    measured.store(tmp_path / "5_practice.ipynb", SimpleNamespace(seconds=30.0, peak_bytes=2**31))
     text = measured.README.read_text()
-    assert "| 1.0 / 2.5 | 1.0 / 1.0 |" in text and text.startswith("before ") and text.endswith(" behind")
+    assert "| 1.0 / 2.5 | 1.0 / 1.0 | 0.5, 2.0 GiB |" in text and "gpu on a card" in text
+    assert text.startswith("before ") and text.endswith(" behind")
 
 
 def test_table_of_readme_is_the_one_of_the_measured_lessons():

@@ -11,7 +11,7 @@ from conftest import letter_tokenizer, tiny_llama, write_tiny_model
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, T5Config
 
-from helpers import model
+from helpers import device, model
 from helpers.download import CourseError, cache_folder, damage_of_folder
 from helpers.memory import peak_bytes_of_fresh_process
 
@@ -52,7 +52,7 @@ def test_real_8bit_folder_gives_bit_for_bit_the_logits_of_quantizing_at_load(rea
     saved = logits(model.load_model("8bit"))
     options = {"quantization_config": BitsAndBytesConfig(load_in_8bit=True), "dtype": torch.float32}
     quantized = AutoModelForCausalLM.from_pretrained(
-        model.model_folder("bf16"), device_map=model.default_device(), **options
+        model.model_folder("bf16"), device_map=device.default_device(), **options
     )
     assert torch.equal(saved, logits(quantized.train()))
 
@@ -211,7 +211,7 @@ def on_a_gpu(monkeypatch, name: str, capability: tuple[int, int]) -> None:
 )
 def test_best_precision_of_a_gpu_follows_its_compute_capability(name, capability, due, monkeypatch):
     on_a_gpu(monkeypatch, name, capability)
-    assert model.best_precision() == due
+    assert device.best_precision() == due
 
 
 @pytest.mark.parametrize(("native", "due"), [(True, "bf16"), (False, "fp32")])
@@ -219,7 +219,7 @@ def test_best_precision_of_a_cpu_follows_its_instructions(native, due, monkeypat
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    assert model.best_precision()[0] == due
+    assert device.best_precision()[0] == due
 
 
 @pytest.mark.parametrize(

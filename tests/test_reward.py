@@ -15,9 +15,10 @@ from transformers import AutoModelForCausalLM
 from helpers import reward
 from helpers.__main__ import main
 from helpers.course import reward as command
+from helpers.device import best_precision
 from helpers.download import CourseError, cache_folder
 from helpers.feedback import sentences
-from helpers.model import best_precision, load_tokenizer, model_key
+from helpers.model import load_tokenizer, model_key
 
 ROOT = Path(__file__).parents[1]
 PRECISION = "bf16" if best_precision()[0] == "bf16" else "fp32"

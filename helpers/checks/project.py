@@ -18,9 +18,10 @@ from transformers import AutoConfig
 from helpers.backbone import Backbone
 from helpers.checks.check import MissingAnswer, WrongAnswer
 from helpers.checks.plain import read_bytes
+from helpers.device import best_precision
 from helpers.evaluation import Responses, change_and_interval, responses_to
 from helpers.feedback import prompt_ids
-from helpers.model import best_precision, load_model, load_tokenizer, model_folder, model_name
+from helpers.model import load_model, load_tokenizer, model_folder, model_name
 from helpers.reward import AdapterReward
 from helpers.shapes import Shape, shape_of
 

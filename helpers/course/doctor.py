@@ -129,7 +129,7 @@ def device_finding() -> Finding:
     """Name the device, whether it has native bfloat16, the precision that follows, and why."""
     import torch
 
-    from helpers.model import best_precision, default_device
+    from helpers.device import best_precision, default_device
 
     device = default_device()
     name = torch.cuda.get_device_name() if device == "cuda" else platform.processor() or platform.machine()

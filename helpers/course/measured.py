@@ -10,8 +10,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
+import torch
 
-from helpers.model import best_precision
+from helpers.device import best_precision, default_device
 
 ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "notebooks" / "measured.json"
@@ -51,13 +52,16 @@ LESSONS = {
 
 @contextmanager
 def measured() -> Iterator[SimpleNamespace]:
-    """Yield an object that has, after the block, `seconds` and `peak_bytes`: the resident memory of all processes that
-    this one has started (a notebook's kernel, and its children) at its highest, looked at ten times a second."""
+    """Yield an object that has, after the block, `seconds` and `peak_bytes`: the memory of all processes that this one
+    has started (a notebook's kernel, and its children) at its highest, looked at ten times a second. Resident memory;
+    or where there is a GPU the GPU's, on which no other program may then start or end."""
+    used = _used_on_gpu if default_device() == "cuda" else _resident_bytes_of_children
+    before = used()
     found, done, started = SimpleNamespace(seconds=0.0, peak_bytes=0), threading.Event(), time.monotonic()
 
     def watch() -> None:
         while not done.wait(0.1):
-            found.peak_bytes = max(found.peak_bytes, _resident_bytes_of_children())
+            found.peak_bytes = max(found.peak_bytes, used() - before)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -70,14 +74,17 @@ def measured() -> Iterator[SimpleNamespace]:
 
 
 def store(notebook: Path, figures: SimpleNamespace) -> None:
-    """Record the figures of one lesson in the precision of this machine, with machine and date; make the table anew."""
+    """Record the figures of one lesson on a GPU, or in the precision of this CPU, with machine and date; make the table
+    anew."""
     if notebook.stem not in LESSONS or notebook.resolve().parent != RECORD.parent:
         return
     record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
-    record.setdefault(notebook.stem, {})[best_precision()[0]] = {
+    on_gpu = default_device() == "cuda"
+    cpu = f"{psutil.cpu_count()} CPU cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, no GPU"
+    record.setdefault(notebook.stem, {})["gpu" if on_gpu else best_precision()[0]] = {
         "minutes": round(figures.seconds / 60, 1),
         "peak_gib": round(figures.peak_bytes / 2**30, 1),
-        "machine": f"{psutil.cpu_count()} CPU cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, no GPU",
+        "machine": torch.cuda.get_device_name() if on_gpu else cpu,
         "date": datetime.date.today().isoformat(),
     }
     RECORD.write_text(json.dumps(dict(sorted(record.items())), indent=1) + "\n")
@@ -86,22 +93,36 @@ def store(notebook: Path, figures: SimpleNamespace) -> None:
 
 def with_table(text: str, record: dict) -> str:
     """`text` with the table between its two marks made anew from `record`."""
-    heads = ("lesson", "after it you can", "minutes on a CPU (bf16 / fp32)", "memory, GiB", "on a T4")
+    heads = ("lesson", "after it you can", "minutes on a CPU (bf16 / fp32)", "memory, GiB", "minutes on a GPU")
     rows = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name, (title, purpose) in LESSONS.items():
         link = f"[{name[0]} · {title}](notebooks/{name}.ipynb)"
         minutes, memory = (_both(record.get(name, {}), figure) for figure in ("minutes", "peak_gib"))
-        rows.append(f"| {link} | {purpose} | {minutes} | {memory} | not measured yet |")
+        rows.append(f"| {link} | {purpose} | {minutes} | {memory} | {_on_gpu(record.get(name, {}))} |")
     every = {(kind, one["machine"], one["date"]) for kinds in record.values() for kind, one in kinds.items()}
     made = [f"{kind} on {machine}, {date}" for kind, machine, date in sorted(every)]
+    shared = {f"; {one['shared']}" for kinds in record.values() for one in kinds.values() if "shared" in one}
     before, rest = text.split(BEGIN)
     note = "\n\nRunning time and peak resident memory of the whole notebook, where the processor has bfloat16 "
-    note += f"instructions / where it has none: {'; '.join(made)}.\n"
+    note += f"instructions / where it has none: {'; '.join(made)}{''.join(sorted(shared))}.\n"
     return before + BEGIN + "\n" + "\n".join(rows) + note + END + rest.split(END)[1]
+
+
+def _on_gpu(kinds: dict) -> str:
+    if "gpu" not in kinds:
+        return "not measured yet"
+    found = kinds["gpu"]
+    memory = f", {found['peak_gib']} GiB" if "peak_gib" in found else ""
+    return f"{'at most ' if 'shared' in found else ''}{found['minutes']}{memory}"
 
 
 def _both(kinds: dict, figure: str) -> str:
     return " / ".join(str(kinds[kind][figure]) if kind in kinds else "not measured yet" for kind in ("bf16", "fp32"))
+
+
+def _used_on_gpu() -> int:
+    free, total = torch.cuda.mem_get_info()
+    return total - free
 
 
 def _resident_bytes_of_children() -> int:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import torch
 
+from helpers.device import best_precision
 from helpers.download import CourseError
-from helpers.model import best_precision, start_lesson
+from helpers.model import start_lesson
 from helpers.reward import (
     SHIPPED,
     evaluate_reward_model,

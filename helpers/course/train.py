@@ -10,8 +10,9 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from helpers.adapters import top_layers
+from helpers.device import best_precision
 from helpers.feedback import prompt_collator, prompt_ids
-from helpers.model import PRECISIONS, best_precision, load_model, load_tokenizer, start_lesson
+from helpers.model import PRECISIONS, load_model, load_tokenizer, start_lesson
 from helpers.ppo import PPOConfig, PPOTrainer
 from helpers.reward import AdapterReward
 

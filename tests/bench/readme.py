@@ -24,7 +24,7 @@ SETTINGS = {
 }
 
 
-def benchmark(results: dict) -> str:
+def benchmark(results: dict, on_gpu: dict) -> str:
     """Seconds an update and peak resident MiB of this trainer beside TRL's; the ratios are medians over pairs."""
     rows = [
         "| adapters on | s, own | s, TRL | ratio | MiB, own | MiB, TRL | ratio | above libraries |",
@@ -39,10 +39,15 @@ def benchmark(results: dict) -> str:
         title += f", micro-batches of {micro_batch(*name.split('-'))}"
         cells = [title, f"{own_s:.1f}", f"{trl_s:.1f}", time, f"{own_mib:,.0f}", f"{trl_mib:,.0f}", memory, above]
         rows.append("| " + " | ".join(cells) + " |")
-    rows.append("| on a GPU (CUDA) | not measured | | | | | | |")
+    for name, title in SETTINGS.items():
+        own, trl = (on_gpu["peak_bytes"][name][side] for side in ("own", "trl"))
+        beside = [f"{trl / 2**20:,.0f}", f"{own / trl:.2f}"] if trl else ["not measured", ""]
+        cells = [f"{title}, on a GPU", "not measured", "", "", f"{own / 2**20:,.0f}", *beside, ""]
+        rows.append("| " + " | ".join(cells) + " |")
     pairs = min(len(found["pairs"]) for found in results["settings"].values())
     note = f"{pairs} pairs of fresh processes; TRL in micro-batches of {TRL_MICRO_BATCH}. "
-    note += f"{results['machine']}; TRL {results['trl']}; {results['date']}."
+    note += f"{results['machine']}; TRL {results['trl']}; {results['date']}. "
+    note += f"On a GPU: allocated memory, without libraries, one run each; {on_gpu['card']}; {on_gpu['date']}."
     return "\n".join(rows) + f"\n\n{note}"
 
 
@@ -141,9 +146,10 @@ def _means(records: Sequence[dict]) -> str:
 
 def with_tables(text: str) -> str:
     """`text` with what stands between the marks of each table made anew."""
-    results, grown = (json.loads((HERE / f"{name}.json").read_text()) for name in ("results", "growth"))
+    names = ("results", "growth", "gpu")
+    results, grown, on_gpu = (json.loads((HERE / f"{name}.json").read_text()) for name in names)
     made = {
-        "benchmark": f"{benchmark(results)}\n\n{growth(grown)}",
+        "benchmark": f"{benchmark(results, on_gpu)}\n\n{growth(grown)}",
         "learning": f"{learning(recorded())}\n\n{choices(recorded())}",
     }
     for name, table in made.items():
