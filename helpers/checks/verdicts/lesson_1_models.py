@@ -25,6 +25,8 @@ _BYTES_HINTS = {
     "embedding_quantized": "You quantized the embedding. It is a table to look rows up in, no Linear, and stays as it "
     "is.",
     "tied_twice": "The output layer and the embedding are one tensor (the same address), so its bytes are there once.",
+    "by_layer": "You counted one tensor for each *layer*: biases are lost, and the tied two count twice. What is one "
+    "piece of memory, the address says.",
     "biases_quantized": "You counted biases as int8. Only the *weight* of a Linear is quantized; its bias stays.",
     "all_in_own_dtype": "This is the model as it came. Linear weights take 1 byte a number in 8-bit.",
     "rest_in_fp32": "You counted all that is not quantized with 4 bytes. It keeps its own dtype: bytes_each.",
@@ -93,6 +95,8 @@ def _bytes_causes(tensors: list[dict], skipped: list[str], due: float) -> Iterat
     for is_in in _looser_than_in(skipped):
         yield "parts_of_names", total(int8=lambda t, is_in=is_in: is_weight(t) and not is_in(t["layer"]))
     yield "tied_twice", total(tensors)
+    for order in (tensors, tensors[::-1]):
+        yield "by_layer", total({tensor["layer"]: tensor for tensor in order}.values())
     for among in (once, tensors):
         yield "embedding_quantized", total(among, int8=lambda t: is_int8(t) or t["kind"] == "Embedding")
         yield "biases_quantized", total(among, int8=lambda t: t["kind"] == "Linear" and t["layer"] not in skipped)

@@ -128,6 +128,7 @@ _NF4_HINTS = {
     "smallest *distance*: abs() before argmin.",
     "scale_across_blocks": "Your scales run across the blocks (dim=0). After the reshape each row is a block, and has "
     "one scale: amax(dim=1, keepdim=True).",
+    "count_of_blocks": "You cut each row into block_size blocks. block_size is how many weights *one* block holds.",
     "divided_by_scale": "On the way back the level is multiplied by the scale of its block; yours was divided by it.",
 }
 
@@ -173,6 +174,8 @@ def _nf4_causes(weight: Tensor, levels: Tensor, block_size: int) -> Causes:
     yield "farthest_below", back(levels[(scaled[..., None] - levels).argmin(-1)] * absmax)
     yield "farthest_below", back(levels[(levels - scaled[..., None]).argmin(-1)] * absmax)
     yield "scale_across_blocks", back(_rounded(blocks, blocks.abs().amax(0), levels))
+    few = weight.reshape(-1, weight.shape[1] // block_size)
+    yield "count_of_blocks", back(_rounded(few, few.abs().amax(1, keepdim=True), levels))
     yield "as_it_came", weight
     yield "divided_by_scale", back(levels[places] / absmax)
 

@@ -67,6 +67,8 @@ _LOSS_HINTS = {
     "counts more than one of a long response. One mean over all real tokens.",
     "loss_summed": "This is the sum. Divide by the number of real tokens.",
     "loss_range_typed_in": "You wrote 0.8 and 1.2; the range is an argument here.",
+    "loss_whitened": "You whitened the advantages here. They come as they are to be used: whitening is done once for a "
+    "rollout, before its minibatches.",
     "loss_without_gradient": "Your loss has the right value and no gradient: .detach(), .item() or no_grad cut it off, "
     "so no optimizer can make it small.",
     "loss_other_gradient": "Your loss has the right value and another gradient than is due: a part of it was cut off, "
@@ -205,6 +207,10 @@ def _loss_causes(change: Tensor, advantages: Tensor, mask: Tensor, cliprange: fl
     yield "loss_padding_divides", torch.where(mask, losses, 0).mean().item()
     yield "loss_mean_of_means", (torch.where(mask, losses, 0).sum(1) / mask.sum(1)).mean().item()
     yield "loss_summed", losses[mask].sum().item()
+    real = advantages[mask]
+    for unbiased in (True, False):
+        white = (advantages - real.mean()) / (real.std(unbiased=unbiased) + 1e-8)
+        yield "loss_whitened", _losses(ratio, white, low, high)[mask].mean().item()
     yield "loss_range_typed_in", _losses(ratio, advantages, 0.8, 1.2)[mask].mean().item()
 
 
