@@ -17,6 +17,7 @@ from peft import PeftModel
 from torch import Tensor, nn
 
 from helpers.adapters import reference as without_adapters
+from helpers.eight_bit import read_rows_alone
 
 CHUNK_LOGITS = 2**19  # logits that exist at the same time
 
@@ -41,7 +42,7 @@ class TrunkStates:
 
 
 class Backbone:
-    """A peft model, split at the first layer that has an adapter.
+    """A peft model, split at the first layer that has an adapter; on a GPU its 8-bit layers read each text alone.
 
     Args:
         model: a `PeftModel` whose base has `model.layers` (or `transformer.h`) and a final norm.
@@ -53,6 +54,9 @@ class Backbone:
 
     def __init__(self, model: PeftModel, reference: str | nn.Module | None = None):
         self.model, self.reference = model, reference
+        for given in (model, reference):
+            if isinstance(given, nn.Module):
+                read_rows_alone(given)
         self.policy_adapter = model.active_adapter
         base = model.get_base_model()
         self.decoder = getattr(base, base.base_model_prefix)

@@ -35,7 +35,8 @@ class Run:
             the value model trains only its head.
         adapter_targets: the linear layers that get an adapter.
         dropout: LoRA's dropout is above 0, and the adapters are in `train()` mode.
-        on_gpu: what is kept for the backward is that of an NVIDIA GPU; all other lines are the same.
+        on_gpu: what is kept for the backward is that of an NVIDIA GPU, for models with grouped keys to the byte, and in
+            8-bit after `helpers.eight_bit.read_rows_alone`; all other lines are the same.
         shared_reference: the reference is recovered from the policy and has no weights of its own.
         batch, micro_batch: sequences a rollout, and sequences a training step forward and backward.
         prompt_length, response_length: tokens.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import embedding, linear
 
 from helpers.device import best_precision
@@ -29,15 +30,16 @@ def read_rows_alone(model: nn.Module) -> None:
 
 @contextlib.contextmanager
 def lean(model: nn.Module) -> Iterator[None]:
-    """Inside, what is frozen takes less; outputs and gradients stay those of the model in `train()`, to the bit.
+    """Inside, what PPO has frozen takes less; outputs and gradients stay those of the model in `train()` on a CPU.
 
-    8-bit layers keep no input for the backward: the gradient of a frozen layer's input does not need it. And where a
-    processor multiplies in bfloat16, an embedding (and output layer) in float32 whose numbers are all exact in bfloat16
-    is stored so: it was loaded from there.
+    There they are equal to the bit. 8-bit layers keep no input for the backward: the gradient of a frozen layer's input
+    does not need it. And where a processor multiplies in bfloat16, an embedding (and output layer) in float32 whose
+    numbers are all exact in bfloat16 is stored so: it was loaded from there.
     """
     layers = _eight_bit_layers(model)
+    left = [layer for layer in layers if "forward" not in vars(layer)]  # the others multiply so already: one buffer
     ends = [model.get_input_embeddings(), model.get_output_embeddings()] if layers and _in_bfloat16_is_fast() else []
-    with _forwards(dict.fromkeys(layers, functools.partial(_frozen, _Floats()))), _halved(ends):
+    with _forwards(dict.fromkeys(left, functools.partial(_frozen, _Floats()))), _halved(ends):
         yield
 
 
@@ -160,6 +162,7 @@ class _FrozenProduct(torch.autograd.Function):
         return linear(x, floats.of(integers, x.dtype).mul_(largest[:, None] * (1.0 / 127.0)))
 
     @staticmethod
+    @once_differentiable  # the buffer holds another layer's floats by then
     def backward(context, gradient: Tensor):
         integers, largest = context.saved_tensors
         weight = context.floats.of(integers, gradient.dtype).mul_(largest[:, None] * (1.0 / 127.0))

@@ -113,7 +113,7 @@ def full_bill(shape: Shape, job: Job) -> dict[str, int]:
     if job.precision != "fp32":
         raise ValueError(f"precision={job.precision!r}: full fine-tuning is planned in fp32 only.")
     run = bill.Run(batch=job.batch, micro_batch=job.micro_batch, prompt_length=job.length // 4)
-    run = replace(run, response_length=job.response)
+    run = replace(run, response_length=job.response, on_gpu=job.on_gpu)
     if shape.family != "gpt_neox":
         lines = bill.predicted_bill(shape.config, run)
         extra = {"weights": 4 * 4, "gradients": 2 * 4, "optimizer state": 2 * 8}
@@ -189,7 +189,8 @@ def kept_by_layer(shape: Shape, job: Job) -> int:
 
     - A norm of a Llama keeps its input in float32 and 1 / rms; LayerNorm keeps its input once for both of GPT-NeoX.
     - Attention keeps queries, keys and values at the width of the queries (grouped ones are repeated), its output, a
-      float32 a head, and its mask: one number for each token before.
+      float32 a head, and its mask: one number for each token before. On a GPU, grouped keys in float32 without padding
+      take another way, which keeps its weights, one for each head and token before, and no output: the larger counts.
     - LoRA keeps its input in float32: a copy of its own for each adapter if numbers are of 2 bytes, else one for all
       that have the same input; and A x.
     - 8-bit layers of bitsandbytes keep their input, frozen or not. What PPO has instead (`helpers.eight_bit`) and 4-bit
@@ -197,7 +198,10 @@ def kept_by_layer(shape: Shape, job: Job) -> int:
     """
     number, width, inner = job.number, shape.width, shape.inner
     adapted = shape.linear if job.method == "qlora" else shape.adapted
-    kept = number * (4 * shape.queries + job.length) + 4 * shape.heads + 4 * job.r * len(adapted)
+    attention = number * (4 * shape.queries + job.length) + 4 * shape.heads
+    if job.on_gpu and number == 4 and shape.keys < shape.queries:
+        attention = max(attention, number * (3 * shape.queries + shape.heads * job.length))
+    kept = attention + 4 * job.r * len(adapted)
     kept += 4 * sum(shape.linear[name][1] for name in adapted) if number == 2 else 4 * width  # q and v share one
     eight = job.precision == "8bit" and job.method != "ppo"
     if shape.family == "gpt_neox":  # one input of both norms; values are a view of all that `query_key_value` returned

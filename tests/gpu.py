@@ -7,6 +7,7 @@ GPU, for then nothing was checked.
 """
 
 import gc
+import math
 import sys
 import tempfile
 import time
@@ -18,6 +19,7 @@ import torch
 
 from helpers.course import lessons
 from helpers.course.train import new_policy
+from helpers.device import best_precision
 from helpers.feedback import prompt_collator, prompt_ids, sentences
 from helpers.memory import peak_bytes
 from helpers.model import load_model, load_tokenizer, start_lesson
@@ -28,6 +30,7 @@ LESSON = "4_one_backbone_four_roles.ipynb"  # the shortest that has 8-bit layers
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "8bit": torch.int8}
 ALLOWED_KL = {"fp16": 0.001, "bf16": 0.02, "8bit": 0.1}  # nats a token from float32
 ALLOWED_RATIO = 0.02  # of the first step from 1: kernels may sum in another order in training than in judging
+ALLOWED_CHANGE = 0.001  # of a metric, relative: sums may come in another order
 
 
 def check_precision(precision: str, device: str) -> str:
@@ -61,10 +64,13 @@ def check_training(precision: str, device: str) -> str:
 
 
 def check_resuming(precision: str, device: str) -> str:
-    """Update 2 after a checkpoint is loaded into a new trainer is update 2 of the run that was never cut off."""
+    """Update 3, two after a checkpoint was loaded into a new trainer, is update 3 of the run that was never cut off.
+
+    Update 2 would not show a lost optimizer state: its metrics are taken before its step.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        due = new_trainer(precision, device, save_every=1, output_dir=folder).train(2)[1]
-        found = new_trainer(precision, device, resume_from=Path(folder) / "update-000001").train(1)[1]
+        due = new_trainer(precision, device, save_every=1, output_dir=folder).train(3)[2]
+        found = new_trainer(precision, device, resume_from=Path(folder) / "update-000001").train(2)[2]
     return f"after resuming, {_compared(found, due)}"
 
 
@@ -77,9 +83,9 @@ def check_out_of_memory(precision: str, device: str) -> str:
     due = trainer.train(1)[0]
     needed = torch.cuda.max_memory_allocated() - before
     del trainer
-    gc.collect()
-    torch.cuda.empty_cache()
     trainer = new_trainer(precision, device, **settings)
+    gc.collect()
+    torch.cuda.empty_cache()  # what loading left would loosen the limit
     total = torch.cuda.get_device_properties(device).total_memory
     torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 0.75 * needed) / total)
     try:
@@ -88,6 +94,24 @@ def check_out_of_memory(precision: str, device: str) -> str:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert trainer.micro_batch < 64, f"three quarters of {needed / 2**20:,.0f} MiB were enough for a micro-batch of 64"
     return f"micro-batch 64 → {trainer.micro_batch}, {_compared(found, due)}"
+
+
+def check_rows_alone(precision: str, device: str) -> str:
+    """What the model says of a text, in either mode, does not depend on the texts beside it."""
+    model, tokenizer = load_model(precision, device), load_tokenizer()
+    texts = [s.text for s in sentences()[:8]]
+    tokens = tokenizer(texts, return_tensors="pt", padding=True).to(device)
+    other = torch.randint(100, 40_000, tokens["input_ids"].shape, generator=torch.Generator().manual_seed(0)).to(device)
+    other[0], mask = tokens["input_ids"][0], torch.ones_like(other)
+    mask[0] = tokens["attention_mask"][0]
+    with torch.no_grad():
+        in_train = model(**tokens).logits[0].float().log_softmax(-1)
+        beside_others = model(input_ids=other, attention_mask=mask).logits[0].float().log_softmax(-1)
+        in_eval = model.eval()(**tokens).logits[0].float().log_softmax(-1)
+    kept = tokens["attention_mask"][0].bool()
+    moved = max((found - in_train)[kept].abs().max().item() for found in (beside_others, in_eval))
+    assert moved <= ALLOWED_CHANGE, f"a text's log-probabilities move by {moved:.4f} nats"
+    return f"a text's log-probabilities move by {moved:.6f} nats beside other texts, and in eval()"
 
 
 def check_lesson() -> str:
@@ -101,7 +125,8 @@ def checks(device: str) -> Iterator[tuple]:
     """Each check: a function and its arguments."""
     for check in (check_precision, check_training, check_resuming):
         yield from ((check, precision, device) for precision in DTYPES)
-    yield (check_out_of_memory, "bf16", device)
+    yield (check_out_of_memory, best_precision()[0], device)
+    yield (check_rows_alone, "8bit", device)
     yield (check_lesson,)
 
 
@@ -110,6 +135,8 @@ def run(device: str) -> int:
     failed = 0
     for check, *arguments in checks(device):
         name = " ".join([check.__name__.removeprefix("check_"), *arguments[:1]])
+        gc.collect()
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         started = time.perf_counter()
         try:
@@ -155,9 +182,11 @@ def new_trainer(precision: str, device: str, resume_from: Path | None = None, **
 
 def _compared(found: dict, due: dict) -> str:
     """Assert that the metrics of an update are those of another, but for the order in which a GPU may sum."""
-    apart = {name: abs(found[name] - due[name]) / max(1.0, abs(due[name])) for name in due.keys() - OF_THE_MACHINE}
+    compared = due.keys() - OF_THE_MACHINE
+    assert all(math.isfinite(side[name]) for side in (found, due) for name in compared), "a metric is not finite"
+    apart = {name: abs(found[name] - due[name]) / max(0.01, abs(due[name])) for name in compared}
     worst = max(apart, key=apart.get)
-    assert apart[worst] <= ALLOWED_RATIO, f"{worst} is {found[worst]:.5f}, without {due[worst]:.5f}"
+    assert apart[worst] <= ALLOWED_CHANGE, f"{worst} is {found[worst]:.5f}, without {due[worst]:.5f}"
     return "the same to the bit" if apart[worst] == 0 else f"the same within {apart[worst]:.1e} ({worst})"
 
 

@@ -70,6 +70,23 @@ def test_8bit_layers_on_a_gpu_compute_in_either_mode_what_they_do_on_a_cpu_in_tr
         assert all(torch.equal(mine, theirs) for mine, theirs in zip(found, due, strict=True))
 
 
+def test_backbone_lets_policy_and_a_reference_of_its_own_read_rows_alone(policy, tmp_path, monkeypatch):
+    monkeypatch.setattr(eight_bit, "_on_gpu", lambda layer: True)
+    reference = llama("8bit", tmp_path)
+    Backbone(policy, reference)
+    for model in (policy, reference):
+        layers = eight_bit._eight_bit_layers(model)
+        assert layers and all("forward" in vars(layer) for layer in layers)
+
+
+def test_lean_leaves_the_layers_alone_that_multiply_so_already(policy, monkeypatch):
+    monkeypatch.setattr(eight_bit, "_on_gpu", lambda layer: True)
+    eight_bit.read_rows_alone(policy)
+    before = [vars(layer)["forward"] for layer in eight_bit._eight_bit_layers(policy)]
+    with eight_bit.lean(policy):
+        assert before and before == [vars(layer)["forward"] for layer in eight_bit._eight_bit_layers(policy)]
+
+
 def test_8bit_layers_on_a_cpu_are_left_to_bitsandbytes(policy):
     eight_bit.read_rows_alone(policy)
     assert not any("forward" in vars(module) for module in policy.modules())

@@ -4,6 +4,8 @@ import gpu
 import pytest
 import torch
 
+from helpers import eight_bit
+
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU: make test-gpu")
 
 
@@ -47,3 +49,13 @@ def test_real_precision_that_is_off_fails_the_gpu_check(monkeypatch):
     monkeypatch.setitem(gpu.ALLOWED_KL, "bf16", 0.0)
     with pytest.raises(AssertionError, match="nats a token from fp32"):
         gpu.check_precision("bf16", "cpu")
+
+
+@pytest.mark.real
+def test_real_8bit_layers_of_bitsandbytes_fail_the_gpu_check_and_those_of_the_course_pass(monkeypatch):
+    """On a CPU, where eval() is another function unless rows are read alone."""
+    monkeypatch.delenv("COURSE_MODEL", raising=False)
+    with pytest.raises(AssertionError, match="log-probabilities move by"):
+        gpu.check_rows_alone("8bit", "cpu")
+    monkeypatch.setattr(eight_bit, "_on_gpu", lambda layer: True)
+    assert "move by 0.0000" in gpu.check_rows_alone("8bit", "cpu")

@@ -199,8 +199,22 @@ def test_full_bill_of_gpt_neox_is_what_a_live_model_keeps(layers):
 
 def test_full_bill_is_that_of_lesson_0():
     run = bill.Run(batch=16, micro_batch=4, prompt_length=8, response_length=24)
-    job = Job("full", "fp32", micro_batch=4)
+    job = Job("full", "fp32", micro_batch=4, on_gpu=False)
     assert plan.full_bill(MODELS["Llama-2-7B"], job) == bill.predicted_bill(LlamaConfig(), run)
+
+
+def test_full_bill_on_a_gpu_is_that_of_lesson_0_there():
+    run, job = bill.Run(micro_batch=4, on_gpu=True), Job("full", "fp32", micro_batch=4)
+    config = MODELS["Llama-3.1-8B"].config
+    assert plan.full_bill(MODELS["Llama-3.1-8B"], job) == bill.predicted_bill(config, run)
+
+
+def test_long_texts_without_padding_are_planned_with_the_attention_weights_that_a_gpu_keeps():
+    """Planned a token and layer: at least what attention in steps keeps, of which lesson 0 counted each part."""
+    shape, job = MODELS["SmolLM2-135M"], Job(length=2048)
+    weights = 4 * shape.heads * job.length
+    short, long = (plan.kept_by_layer(shape, replace(job, length=length)) for length in (32, 2048))
+    assert long - short > 0.9 * weights and plan.kept_by_layer(shape, replace(job, on_gpu=False)) < weights
 
 
 def test_full_bill_counts_the_biases_of_qwen2():

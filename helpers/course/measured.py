@@ -55,8 +55,9 @@ def measured() -> Iterator[SimpleNamespace]:
     """Yield an object that has, after the block, `seconds` and `peak_bytes`: the memory of all processes that this one
     has started (a notebook's kernel, and its children) at its highest, looked at ten times a second. Resident memory;
     or where there is a GPU the GPU's, on which no other program may then start or end."""
-    used = _used_on_gpu if default_device() == "cuda" else _resident_bytes_of_children
-    before = used()
+    on_gpu = default_device() == "cuda"
+    used = _used_on_gpu if on_gpu else _resident_bytes_of_children
+    before = used() if on_gpu else 0
     found, done, started = SimpleNamespace(seconds=0.0, peak_bytes=0), threading.Event(), time.monotonic()
 
     def watch() -> None:
@@ -93,7 +94,7 @@ def store(notebook: Path, figures: SimpleNamespace) -> None:
 
 def with_table(text: str, record: dict) -> str:
     """`text` with the table between its two marks made anew from `record`."""
-    heads = ("lesson", "after it you can", "minutes on a CPU (bf16 / fp32)", "memory, GiB", "minutes on a GPU")
+    heads = ("lesson", "after it you can", "minutes on a CPU (bf16 / fp32)", "memory, GiB", "on a GPU")
     rows = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name, (title, purpose) in LESSONS.items():
         link = f"[{name[0]} · {title}](notebooks/{name}.ipynb)"
@@ -101,10 +102,9 @@ def with_table(text: str, record: dict) -> str:
         rows.append(f"| {link} | {purpose} | {minutes} | {memory} | {_on_gpu(record.get(name, {}))} |")
     every = {(kind, one["machine"], one["date"]) for kinds in record.values() for kind, one in kinds.items()}
     made = [f"{kind} on {machine}, {date}" for kind, machine, date in sorted(every)]
-    shared = {f"; {one['shared']}" for kinds in record.values() for one in kinds.values() if "shared" in one}
     before, rest = text.split(BEGIN)
-    note = "\n\nRunning time and peak resident memory of the whole notebook, where the processor has bfloat16 "
-    note += f"instructions / where it has none: {'; '.join(made)}{''.join(sorted(shared))}.\n"
+    note = "\n\nRunning time and peak memory (resident, or the GPU's) of the whole notebook, where the processor has "
+    note += f"bfloat16 instructions / where it has none: {'; '.join(made)}.\n"
     return before + BEGIN + "\n" + "\n".join(rows) + note + END + rest.split(END)[1]
 
 
@@ -112,8 +112,7 @@ def _on_gpu(kinds: dict) -> str:
     if "gpu" not in kinds:
         return "not measured yet"
     found = kinds["gpu"]
-    memory = f", {found['peak_gib']} GiB" if "peak_gib" in found else ""
-    return f"{'at most ' if 'shared' in found else ''}{found['minutes']}{memory}"
+    return f"{found['minutes']}, {found['peak_gib']} GiB"
 
 
 def _both(kinds: dict, figure: str) -> str:

@@ -47,7 +47,8 @@ def benchmark(results: dict, on_gpu: dict) -> str:
     pairs = min(len(found["pairs"]) for found in results["settings"].values())
     note = f"{pairs} pairs of fresh processes; TRL in micro-batches of {TRL_MICRO_BATCH}. "
     note += f"{results['machine']}; TRL {results['trl']}; {results['date']}. "
-    note += f"On a GPU: allocated memory, without libraries, one run each; {on_gpu['card']}; {on_gpu['date']}."
+    note += "On a GPU: allocated memory, one run each, in 8-bit with products in bfloat16; "
+    note += f"{on_gpu['card']}; {on_gpu['date']}."
     return "\n".join(rows) + f"\n\n{note}"
 
 
