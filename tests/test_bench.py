@@ -17,6 +17,13 @@ def test_tables_of_the_readme_are_the_recorded_figures():
     assert readme.with_tables(text) == text
 
 
+def test_what_the_readme_says_of_8bit_on_a_gpu_is_what_was_recorded_there():
+    found = json.loads((readme.HERE / "gpu.json").read_text())["product_of_bitsandbytes"]
+    text = " ".join(readme.README.read_text(encoding="utf-8").split())
+    assert f"first KL was {found['first_kl_nats_a_response_in_trl']:.2f} nats a response instead of 0" in text
+    assert f"micro-batches {found['gradient_of_micro_batches_of_2_away_from_that_of_8']:.0%} away from" in text
+
+
 SETTINGS = ("8bit-top", "8bit-all", "bf16-top", "bf16-all")
 
 
