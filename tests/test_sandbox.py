@@ -33,7 +33,7 @@ def test_right_answer_comes_back_as_it_was_computed(shut_in):
     assert ASKED.verdict(ASKED.inputs(0), outputs).passed
 
 
-def test_answers_of_one_learner_share_a_process_that_none_of_them_changes(shut_in):
+def test_answers_share_a_process_that_none_of_them_changes(shut_in):
     run(shut_in, RIGHT)
     before = shut_in._process.pid
     run(shut_in, "import builtins\nbuiltins.left = torch.left = True\ntorch.manual_seed(5)\n" + RIGHT)
@@ -59,6 +59,45 @@ def test_file_that_an_answer_left_is_not_seen_by_the_next(shut_in):
         shut_in, "import os\n" + BODY + "    return torch.tensor(['note' in os.listdir(f) for f in ('.', '/dev/shm')])"
     )
     assert seen.outputs["output"].tolist() == [False, False]
+
+
+CHANGES = {
+    "limits": "import resource as r\nr.prlimit(os.getppid(), r.RLIMIT_AS, (2**34, 2**34))",
+    "nice": "os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)",
+    "scheduler": "os.sched_setscheduler(os.getppid(), os.SCHED_IDLE, os.sched_param(0))",
+    "affinity": "os.sched_setaffinity(os.getppid(), {min(os.sched_getaffinity(0))})",
+    "mode": "os.chmod('.', 0o1776)",
+    "trace": "os.close(os.open('note', os.O_CREAT))\nos.unlink('note')",
+}
+
+
+def changed(shut_in: sandbox.Sandbox, what: str) -> tuple[bool, bool]:
+    """Whether an answer could change what the next one meets, and whether the next one gets another process."""
+    run(shut_in, RIGHT)
+    before = shut_in._process.pid
+    tried = CHANGES[what].replace("\n", "\n    ")
+    source = f"import os\ntry:\n    {tried}\n    done = True\nexcept OSError:\n    done = False\n{BODY}"
+    done = run(shut_in, source + "    return torch.tensor(done)").outputs["output"].item()
+    assert run(shut_in, RIGHT).status == "ok"
+    return done, shut_in._process.pid != before
+
+
+@pytest.mark.parametrize("what", ["limits", "nice", "scheduler", "affinity"])
+def test_answer_cannot_change_how_the_process_runs_that_the_next_answers_come_from(shut_in, what):
+    assert changed(shut_in, what) == (False, False)
+
+
+@pytest.mark.parametrize("what", [name for name in CHANGES if name != "affinity" or os.cpu_count() > 1])
+def test_process_in_which_an_answer_changed_anything_serves_no_other(what, monkeypatch):
+    monkeypatch.setattr(seccomp, "program", lambda: b"")  # as on a machine whose calls the filter does not know
+    with sandbox.Sandbox([ASKED]) as unfiltered:
+        done, ended = changed(unfiltered, what)
+        assert ended == done and (done or what == "mode")  # whoever is not root's user may own the folder
+
+
+def test_answer_shares_no_memory_that_it_can_write_to_with_the_next(shut_in):
+    source = "shared = [line for line in open('/proc/self/maps') if line.split()[1] == 'rw-s']\n"
+    assert run(shut_in, source + BODY + "    return torch.tensor(len(shared))").outputs["output"].item() == 0
 
 
 def test_answer_runs_as_an_unprivileged_user_without_capabilities_and_network(shut_in):

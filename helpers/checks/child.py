@@ -1,8 +1,9 @@
 """The process in which a learner's answers run; `sandbox` starts it. It knows no verdict.
 
 It reads one message with the exercises to get ready for, imports what they need, once, and then answers one request
-after the other. On Linux each answer gets a copy of this process (a fork, made before any answer has run), which is
-killed afterwards with all that it started, so no answer meets what another left behind. Elsewhere it answers once.
+after the other, of whichever learner. On Linux each answer gets a copy of this process (a fork, made before any answer
+has run), which is killed afterwards with all that it started; if it changed anything outside its own memory, this
+process ends too. So no answer meets what another left behind. Elsewhere it answers once.
 
 What an answer leaves is only believed as far as `plain.unpacked` and `plain.validated` let it.
 """
@@ -25,6 +26,9 @@ import helpers
 from helpers.checks import frames, limits, plain
 from helpers.checks.exercise import Exercise
 from helpers.checks.registry import exercise
+
+with contextlib.suppress(ImportError):  # Windows has none
+    import resource
 
 ANSWER = "answer.py"  # the name of the cell in tracebacks
 OUTPUTS, FAILURE, TIMEOUT, ENDED = b"o", b"f", b"t", b"e"  # how a reply starts
@@ -56,21 +60,31 @@ def main(outer_namespace: str, user: int) -> None:
     _get_ready(json.loads(frames.receive(requests)))
     gc.freeze()
     gc.enable()
-    before = _files_of_answers(alone)
+    before = _surroundings(alone)
     frames.send(replies, str(Path(helpers.__file__).resolve()).encode())
     with contextlib.suppress(frames.Broken):
         while True:
             request = frames.receive(requests)
             reply = _reply_of_a_copy(request, alone) if _FORKS else _reply(request, alone)
-            if not _FORKS or _files_of_answers(alone) != before:  # what an answer wrote is seen by no other
+            if not _FORKS or _surroundings(alone) != before:  # what an answer left is met by no other
                 frames.send(replies, LAST + reply)
                 break
             frames.send(replies, reply)
     os._exit(0)  # tidying up takes torch long
 
 
-def _files_of_answers(alone: bool) -> list[list[str]]:
-    return [sorted(os.listdir(folder)) for folder in ((".", "/dev/shm") if alone else (".",))]
+def _surroundings(alone: bool) -> list:
+    """All that an answer can change and that outlives it: files, with their folders' times, and how this process runs.
+
+    The filter of system calls forbids the latter; this also holds on machines whose numbers of calls it does not know.
+    """
+    folders = [Path(), Path("/dev/shm")] if alone else [Path()]
+    files = [(sorted(os.listdir(folder)), folder.stat().st_mode, folder.stat().st_ctime_ns) for folder in folders]
+    if sys.platform != "linux":
+        return files
+    limited = [resource.getrlimit(getattr(resource, name)) for name in sorted(dir(resource)) if "RLIMIT_" in name]
+    run = [os.sched_getaffinity(0), os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)]
+    return [files, limited, run]
 
 
 def namespace() -> str:

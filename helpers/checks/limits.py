@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 MEMORY_BYTES = 2 * 2**30  # of one process, beyond what Python and its packages take
-TOTAL_BYTES = 3 * 2**30  # of all processes of one learner together; watched from outside
+TOTAL_BYTES = 3 * 2**30  # of all processes in one sandbox together; watched from outside
 FILE_BYTES = 32 * 2**20
 PROCESSES = 48  # threads count, too
 FILES = 128

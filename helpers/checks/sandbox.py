@@ -1,4 +1,4 @@
-"""Run the answers of one learner in a process beside this one, and let in only plain data of the expected shape."""
+"""Run answers in a process beside this one, one at a time, and let in only plain data of the expected shape."""
 
 import contextlib
 import itertools
@@ -42,7 +42,7 @@ class NotStarted(Exception):
 
 
 class Sandbox:
-    """Where the answers of one learner run. Its process starts when it is first needed, and again if it was ended.
+    """Where answers run. Its process starts when it is first needed, and again if it was ended.
 
     Args:
         exercises: that will be asked for; the process gets ready for them before any answer runs.

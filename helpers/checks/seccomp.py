@@ -1,7 +1,7 @@
 """The system calls that an answer has no use for, as the filter that bubblewrap hands to the kernel.
 
-They make memory that no limit of a process counts (memfd, System V), look into other processes, make namespaces of
-their own, or are where kernels were most often broken. All of them fail with "not permitted".
+They make memory that no limit of a process counts (memfd, System V), look into other processes or change how those
+run, make namespaces of their own, or are where kernels were most often broken. All fail with "not permitted".
 """
 
 import platform
@@ -25,6 +25,16 @@ _CALLS = {  # name: number on x86-64, on arm64
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
+    "process_madvise": (440, 440),
+    "pidfd_getfd": (438, 438),
+    "move_pages": (279, 239),
+    "migrate_pages": (256, 238),
+    "setpriority": (141, 140),
+    "ioprio_set": (251, 30),
+    "sched_setaffinity": (203, 122),
+    "sched_setscheduler": (144, 119),
+    "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274),
     "userfaultfd": (323, 282),
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
@@ -33,12 +43,12 @@ _CALLS = {  # name: number on x86-64, on arm64
     "keyctl": (250, 219),
     "io_uring_setup": (425, 425),
 }
-_CLONE, _CLONE3 = (56, 220), (435, 435)
+_CLONE, _CLONE3, _PRLIMIT = (56, 220), (435, 435), (302, 261)
 _NAMESPACES = 0x7E020000  # the flags of clone that make one
 _MACHINES = {"x86_64": (0, 0xC000003E), "amd64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7), "arm64": (1, 0xC00000B7)}
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # as linux/filter.h names them
 _ALLOW, _KILL, _NOT_PERMITTED, _UNKNOWN_CALL = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
-_NUMBER_AT, _MACHINE_AT, _FLAGS_AT = 0, 4, 16
+_NUMBER_AT, _MACHINE_AT, _FIRST_AT = 0, 4, 16  # of what the filter sees: the first argument's lower half
 _OTHER_ABI = 0x40000000  # from here on the same calls have other numbers on x86-64 (x32)
 
 
@@ -50,8 +60,11 @@ def program() -> bytes:
     lines = [(_LOAD, _MACHINE_AT, ""), (_EQUAL, machine, "known"), (_RETURN, _KILL, "")]
     lines += [("label", 0, "known"), (_LOAD, _NUMBER_AT, ""), (_AT_LEAST, _OTHER_ABI, "refuse")]
     lines += [(_EQUAL, numbers[column], "refuse") for numbers in _CALLS.values()]
-    lines += [(_EQUAL, _CLONE3[column], "unknown"), (_EQUAL, _CLONE[column], "clone"), (_RETURN, _ALLOW, "")]
-    lines += [("label", 0, "clone"), (_LOAD, _FLAGS_AT, ""), (_ANY_BIT, _NAMESPACES, "refuse"), (_RETURN, _ALLOW, "")]
+    lines += [(_EQUAL, _CLONE3[column], "unknown"), (_EQUAL, _CLONE[column], "clone")]
+    lines += [(_EQUAL, _PRLIMIT[column], "limits"), (_RETURN, _ALLOW, "")]
+    lines += [("label", 0, "clone"), (_LOAD, _FIRST_AT, ""), (_ANY_BIT, _NAMESPACES, "refuse"), (_RETURN, _ALLOW, "")]
+    lines += [("label", 0, "limits"), (_LOAD, _FIRST_AT, ""), (_EQUAL, 0, "own"), (_RETURN, _NOT_PERMITTED, "")]
+    lines += [("label", 0, "own"), (_RETURN, _ALLOW, "")]  # of this process, not of one that is named
     lines += [("label", 0, "unknown"), (_RETURN, _UNKNOWN_CALL, "")]  # glibc then falls back to clone
     lines += [("label", 0, "refuse"), (_RETURN, _NOT_PERMITTED, "")]
     return _assembled(lines)

@@ -37,7 +37,7 @@ UNSAFE = "--unsafe: answers run WITHOUT ISOLATION, with your rights, on your fil
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "Each learner's answers run in bubblewrap, without network and files. README, For instructors."
+    parser.epilog = "Answers run in bubblewrap, without network and files. README, For instructors."
     add = parser.add_argument
     add("folder", type=Path, help="a folder or zip: NAME/…, NAME.ipynb, nbgrader's submitted/, Moodle's, Canvas's")
     add("--out", type=_file, default=Path("grades.csv"), help="default: grades.csv")

@@ -1,16 +1,15 @@
-"""Grade several learners at a time, each in a sandbox of their own, and note each as soon as it is done."""
+"""Grade several learners at a time, each with a sandbox to themselves, and note each as soon as it is done."""
 
-import contextlib
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from queue import SimpleQueue
 
 from tqdm import tqdm
 
 from helpers.checks.exercise import Exercise
-from helpers.checks.sandbox import Sandbox, Stopped
+from helpers.checks.sandbox import Sandbox
 from helpers.course.grading import Grading, graded
 from helpers.course.journal import Journal
 from helpers.course.project import row_of
@@ -32,8 +31,9 @@ def grade_all(
 ) -> None:
     """Grade every learner, `jobs` at a time, and note the rows in the journal.
 
-    The project is graded in this thread, where a signal ends it at once. The other threads only wait for processes;
-    they live until all is done, since bubblewrap ends with the thread that started it.
+    A sandbox serves one learner after the other: what a start takes, imports above all, is more than all answers of
+    one. The project is graded in this thread, where a signal ends it at once. The other threads only wait for
+    processes; they live until all is done, since bubblewrap ends with the thread that started it.
 
     Args:
         handed_in: what to grade.
@@ -43,13 +43,20 @@ def grade_all(
         hidden: folders that no answer may see.
         journal: takes the rows.
     """
-    sandboxes, with_adapter = _Sandboxes(), []
+    wanted = [asked for asked in exercises if any(asked.answer_id in submission.answers for submission in handed_in)]
+    sandboxes = [Sandbox(wanted, grading.isolated, hidden) for _ in range(jobs)]
+    free, with_adapter = SimpleQueue(), []
+    for sandbox in sandboxes:
+        free.put(sandbox)
 
     def work(submission: Submission) -> tuple[list[Row], float]:
-        started = time.monotonic()
-        wanted = [asked for asked in exercises if asked.answer_id in submission.answers]
-        with sandboxes.one(Sandbox(wanted, grading.isolated, hidden)) as sandbox:
+        started, sandbox = time.monotonic(), free.get()
+        try:
             return graded(submission, exercises, grading, sandbox.run), time.monotonic() - started
+        finally:
+            if not grading.isolated:
+                sandbox.end()  # an answer may have left anything anywhere
+            free.put(sandbox)
 
     with tqdm(total=len(handed_in), unit="learner", desc="grading") as bar, ThreadPoolExecutor(jobs) as pool:
         try:
@@ -69,31 +76,7 @@ def grade_all(
                 bar.update()
         except BaseException:  # a signal, or a full disk: let no thread go on
             pool.shutdown(wait=False, cancel_futures=True)
-            sandboxes.stop()
             raise
-
-
-class _Sandboxes:
-    """Those that are open, so that all can be ended at once."""
-
-    def __init__(self):
-        self._open, self._stopped, self._lock = set(), False, threading.Lock()
-
-    @contextlib.contextmanager
-    def one(self, sandbox: Sandbox) -> Iterator[Sandbox]:
-        with self._lock:
-            if self._stopped:
-                raise Stopped
-            self._open.add(sandbox)
-        try:
-            with sandbox:
-                yield sandbox
         finally:
-            with self._lock:
-                self._open.discard(sandbox)
-
-    def stop(self) -> None:
-        with self._lock:
-            self._stopped, now = True, list(self._open)
-        for sandbox in now:
-            sandbox.stop()
+            for sandbox in sandboxes:
+                sandbox.stop()
