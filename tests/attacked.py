@@ -8,7 +8,8 @@ from handed_in import RIGHT, WRONG, hand_in, notebook
 
 ATTACKS = sorted((Path(__file__).parent / "attacks").glob("*.py"))
 REPOSITORY = Path(__file__).parents[1]
-NEIGHBOURS = {"ada": RIGHT, "mia": WRONG, "zoe": RIGHT + "print('done')\n"}  # in the order of names between the attacks
+NEIGHBOURS = {"ada": RIGHT, "mia": WRONG, "zoe": RIGHT + "print('done')\n"}
+NEIGHBOURS |= {f"{path.stem}'s neighbour": RIGHT for path in ATTACKS}  # by name right behind each attack
 
 
 def due(path: Path) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from helpers.checks import limits
 from helpers.course import grade, table
 
 pytestmark = [pytest.mark.real, needs_sandbox]
-SECONDS = float(os.environ.get("ATTACK_SECONDS", "10"))
+SECONDS = 15  # filling memory takes longer beside another test
 
 
 @dataclass
@@ -60,7 +60,12 @@ def hand_in_neighbours(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("bank")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(grade, "GRADED", ("2.1",))  # what starts anew after many attacks gets ready for it alone
+        return graded_bank(tmp_path_factory.mktemp("bank"))
+
+
+def graded_bank(folder: Path) -> Bank:
     for name in ("alone", "beside", "out_alone", "out_beside"):
         (folder / name).mkdir()
     (folder / "canary").write_text("alive")

@@ -1,6 +1,7 @@
 """What stands around an answer: its process, its limits, and the state that it cannot hand on."""
 
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -62,10 +63,10 @@ def test_file_that_an_answer_left_is_not_seen_by_the_next(shut_in):
 
 
 CHANGES = {
-    "limits": "import resource as r\nr.prlimit(os.getppid(), r.RLIMIT_AS, (2**34, 2**34))",
-    "nice": "os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)",
-    "scheduler": "os.sched_setscheduler(os.getppid(), os.SCHED_IDLE, os.sched_param(0))",
-    "affinity": "os.sched_setaffinity(os.getppid(), {min(os.sched_getaffinity(0))})",
+    "limits": "import resource as r\nr.prlimit(1, r.RLIMIT_AS, (2**34, 2**34))",
+    "nice": "os.setpriority(os.PRIO_PROCESS, 1, 19)",
+    "scheduler": "os.sched_setscheduler(1, os.SCHED_IDLE, os.sched_param(0))",
+    "affinity": "os.sched_setaffinity(1, {min(os.sched_getaffinity(0))})",
     "mode": "os.chmod('.', 0o1776)",
     "trace": "os.close(os.open('note', os.O_CREAT))\nos.unlink('note')",
 }
@@ -95,9 +96,98 @@ def test_process_in_which_an_answer_changed_anything_serves_no_other(what, monke
         assert ended == done and (done or what == "mode")  # whoever is not root's user may own the folder
 
 
-def test_answer_shares_no_memory_that_it_can_write_to_with_the_next(shut_in):
-    source = "shared = [line for line in open('/proc/self/maps') if line.split()[1] == 'rw-s']\n"
-    assert run(shut_in, source + BODY + "    return torch.tensor(len(shared))").outputs["output"].item() == 0
+SEARCH = """import ctypes, re
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)
+memory, found = open("/proc/self/mem", "rb", buffering=0), set()
+for line in open("/proc/self/maps").readlines():
+    where, rights = line.split()[:2]
+    start, end = (int(word, 16) for word in where.split("-"))
+    if rights[:2] == "rw":
+        memory.seek(start)
+        found.update(re.findall(b"mark" + b"-[0-9a-z]+-", memory.read(end - start)))
+"""
+
+
+def test_answer_finds_nothing_in_memory_of_the_answers_before_it(shut_in):
+    count = SEARCH + BODY + "    return torch.tensor(len(found))"
+    assert run(shut_in, "kept = 'mark-of-its-own-'.replace('-of-its-own', '-1')\n" + count).outputs["output"].item() > 0
+    before = shut_in._process.pid
+    for bytes_long in (30, 100, 200, 300, 400, 600, 1_000, 2_000, 5_000, 20_000, 100_000):
+        mark = f"mark-{'0123456789' * (bytes_long // 10)}-"
+        returned = f"    return torch.frombuffer(bytearray(b{mark!r}), dtype=torch.uint8)"
+        assert run(shut_in, f"# {mark}\n{BODY}{returned}").status == "ok"
+    assert run(shut_in, count).outputs["output"].item() == 0 and shut_in._process.pid == before
+
+
+LEFT = """import mmap, os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        room = mmap.mmap(-1, 2**29, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        for place in range(0, 2**29, 4096):
+            room[place] = 1
+        open("/dev/shm/filled", "w")
+        time.sleep(1000)
+    time.sleep(1000)
+while not os.path.exists("/dev/shm/filled"):
+    time.sleep(0.01)
+os.unlink("/dev/shm/filled")
+"""
+
+
+def test_nothing_that_an_answer_started_is_even_dying_when_its_reply_is_there(shut_in, monkeypatch):
+    alive = []
+    monkeypatch.setattr(
+        sandbox.Sandbox,
+        "_is_ready",
+        lambda self: alive.append(len(psutil.Process(self._process.pid).children(recursive=True))),
+    )
+    assert run(shut_in, LEFT + RIGHT).status == "ok"
+    assert alive[0] <= 2  # the first process of the namespace, and the one that has just sent the reply
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_answer_cannot_signal_the_process_that_the_next_answers_come_from(shut_in, number):
+    run(shut_in, RIGHT)
+    before = shut_in._process.pid
+    assert run(shut_in, f"import os\nos.kill(1, {int(number)})\n" + RIGHT).status == "ok"
+    assert run(shut_in, RIGHT, seconds=5).status == "ok" and shut_in._process.pid == before
+
+
+@pytest.mark.parametrize("file", ["fd/0", "fd/1", "mem", "maps", "environ", "oom_score_adj"])
+def test_answer_can_open_no_file_of_the_processes_around_it(shut_in, file):
+    source = f"""import os
+opened = 0
+for process in (1, os.getppid()):
+    for flags in (os.O_RDONLY, os.O_WRONLY):
+        try:
+            opened += os.open(f"/proc/{{process}}/{file}", flags) > 0
+        except OSError:
+            pass
+{BODY}    return torch.tensor(opened)
+"""
+    expected = 2 if file == "oom_score_adj" else 0  # which anybody may read
+    assert run(shut_in, source).outputs["output"].item() == expected
+
+
+def test_answer_cannot_set_what_the_kernel_does(shut_in):
+    source = "import os\n" + BODY + "    return torch.tensor(len(os.listdir('/proc/sys')))"
+    assert run(shut_in, source).outputs["output"].item() == 0
+
+
+def test_flags_of_files_that_an_answer_has_open_are_its_own(shut_in):
+    start = "import fcntl, os\n"
+    run(shut_in, start + "fcntl.fcntl(0, fcntl.F_SETFL, os.O_APPEND | os.O_NONBLOCK)\n" + RIGHT)
+    seen = run(shut_in, start + BODY + "    return torch.tensor(fcntl.fcntl(0, fcntl.F_GETFL) & ~0o100000)")
+    assert seen.outputs["output"].item() == os.O_RDWR
+
+
+def test_folder_that_an_answer_locked_is_a_change(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = child._surroundings(alone=False)
+    assert before == child._surroundings(alone=False)
+    monkeypatch.setattr(os, "listdir", lambda folder: (_ for _ in ()).throw(PermissionError(13, "locked")))
+    assert child._surroundings(alone=False) != before
 
 
 def test_answer_runs_as_an_unprivileged_user_without_capabilities_and_network(shut_in):

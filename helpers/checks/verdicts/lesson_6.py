@@ -54,6 +54,8 @@ _GROUP_HINTS = {
     "as a spread of 0.01. Take the root first.",
     "another_guard": "Groups with a small spread are off: what you add to the standard deviation is not 1e-4.",
     "columns": "You compare down the columns, responses to different prompts. A group is a row: dim 1.",
+    "counted_down": "Sums are taken along the rows, but what you divide them by is counted down the columns. A group "
+    "is a row: count along dim 1, too.",
     "not_scaled": "These are differences from the group's mean, not yet divided by the group's standard deviation.",
     "not_centred": "The group's mean is not taken off. Without it, every response to an easy prompt looks good.",
     "variance": "You divide by the variance. The standard deviation is its root.",
@@ -148,6 +150,7 @@ def _group_causes(inputs: dict, due: Tensor) -> Causes:
         "inside_the_root": [off / (variance + 1e-4).sqrt()],
         "another_guard": [off / (variance.sqrt() + guard) for guard in _OTHER_GUARDS],
         "columns": [_columns(rewards, scored)],
+        "counted_down": _counted_down(zeroed, off, scored, variance),
         "not_scaled": [off],
         "not_centred": [zeroed / spread],
         "variance": [off / (variance + 1e-4)],
@@ -169,3 +172,14 @@ def _columns(rewards: Tensor, scored: Tensor) -> Tensor:
     count = scored.sum(0)
     off = torch.where(scored, rewards - torch.where(scored, rewards, 0).sum(0) / count, 0)
     return off / ((off.square().sum(0) / (count - 1).clamp_min(1)).sqrt() + 1e-4)
+
+
+def _counted_down(zeroed: Tensor, off: Tensor, scored: Tensor, variance: Tensor) -> list[Tensor]:
+    """The count of the columns in the mean, in the spread, or in both: it broadcasts without an error."""
+    count = scored.sum(0)
+    others = torch.where(scored, zeroed - zeroed.sum(1, keepdim=True) / count, 0)
+    free = (count - 1).clamp_min(1)
+    spreads = [(each.square().sum(1, keepdim=True) / free).sqrt() + 1e-4 for each in (off, others)]
+    counted = (scored.sum(1, keepdim=True) - 1).clamp_min(1)
+    spreads.append((others.square().sum(1, keepdim=True) / counted).sqrt() + 1e-4)
+    return [off / spreads[0], others / spreads[1], others / spreads[2], others / (variance.sqrt() + 1e-4)]
