@@ -182,6 +182,79 @@ def test_flags_of_files_that_an_answer_has_open_are_its_own(shut_in):
     assert seen.outputs["output"].item() == os.O_RDWR
 
 
+REFUSED = {
+    "a socket": "import socket\nsocket.socket(40, socket.SOCK_STREAM)",  # of virtual machines: no namespace has its own
+    "a descriptor sent away": "import socket\nsocket.send_fds(socket.socketpair()[0], [b'x'], [0])",
+    "the times of a device": "os.utime('/dev/full')",
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_answer_is_refused(shut_in, what):
+    tried = REFUSED[what].replace("\n", "\n    ")
+    source = f"import os\ndone = True\ntry:\n    {tried}\nexcept PermissionError:\n    done = False\n{BODY}"
+    assert not run(shut_in, source + "    return torch.tensor(done)").outputs["output"].item()
+
+
+def test_each_answer_is_kept_by_a_process_in_a_group_of_its_own(shut_in):
+    source = "import os\n" + BODY + "    return torch.tensor([os.getpgid(1), os.getpgid(os.getppid()), os.getpgid(0)])"
+    assert len(set(run(shut_in, source).outputs["output"].tolist())) == 3
+
+
+def test_process_made_in_the_place_of_a_brother_of_the_answer_is_gone_with_it(shut_in):
+    run(shut_in, RIGHT)
+    before = shut_in._process.pid
+    call = f"ctypes.CDLL(None).syscall({56 if os.uname().machine == 'x86_64' else 220}, 0x8000 | 17, 0, 0, 0, 0)"
+    source = f"import ctypes, os\nif {call} == 0:\n    os._exit(0)\n"
+    assert run(shut_in, source + RIGHT, seconds=5).status == "ok"
+    assert run(shut_in, RIGHT).status == "ok" and shut_in._process.pid == before
+
+
+def descendants(process: int) -> list[psutil.Process]:
+    return [psutil.Process(process), *psutil.Process(process).children(recursive=True)]
+
+
+STOPPED = "import os\nos.kill(os.getppid(), 19)\nwhile True:\n    pass\n"
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+@pytest.mark.parametrize("source", [STOPPED, "while True:\n    pass\n"], ids=["stopped", "endless"])
+def test_nothing_is_left_of_a_grader_that_was_killed(source, isolated):
+    started = f"""from helpers.checks.sandbox import Sandbox
+from helpers.checks.registry import exercise
+asked = exercise("2.1")
+Sandbox([asked], {isolated}).run(asked, {source!r}, asked.inputs(0), 600)
+"""
+    grader = subprocess.Popen([sys.executable, "-c", started])
+    try:
+        wanted = 4 + isolated  # the grader, bubblewrap, the process, the keeper, the answer
+        end = time.monotonic() + 120
+        while len(below := descendants(grader.pid)) < wanted and time.monotonic() < end:
+            time.sleep(0.1)
+        assert len(below) == wanted
+    finally:
+        grader.kill()
+        grader.wait()
+    assert not psutil.wait_procs(below, timeout=30)[1]
+
+
+def test_answer_that_stopped_its_keeper_is_gone_when_it_has_timed_out(monkeypatch):
+    monkeypatch.setattr(sandbox, "_GRACE_SECONDS", 1)
+    with sandbox.Sandbox([ASKED]) as stopped:
+        run(stopped, RIGHT)
+        below, kill = [], sandbox._kill
+        monkeypatch.setattr(sandbox, "_kill", lambda given: (below.extend(descendants(given.pid)), kill(given)))
+        assert run(stopped, STOPPED, seconds=1).status == "timeout"
+    assert len(below) == 4 and not psutil.wait_procs(below, timeout=1)[1]
+
+
+def test_room_that_an_answer_still_takes_is_a_change(monkeypatch):
+    before, real = child._surroundings(alone=True), os.statvfs
+    less = lambda folder: os.statvfs_result([*real(folder)[:3], real(folder).f_bfree - 1, *real(folder)[4:]])  # noqa: E731
+    monkeypatch.setattr(os, "statvfs", less)
+    assert child._surroundings(alone=True) != before
+
+
 def test_folder_that_an_answer_locked_is_a_change(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = child._surroundings(alone=False)
@@ -194,12 +267,16 @@ def test_answer_runs_as_an_unprivileged_user_without_capabilities_and_network(sh
     source = f"""import os, socket
 status = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines())
 facts = [os.getuid() == 0, int(status["CapEff"], 16), int(status["CapPrm"], 16), int(status["NoNewPrivs"])]
-facts += [len([name for name in os.listdir("/proc") if name.isdigit()]), len(socket.if_nameindex())]
+facts += [len([name for name in os.listdir("/proc") if name.isdigit()])]
+try:
+    facts += [socket.socket(socket.AF_UNIX).fileno()]
+except PermissionError:
+    facts += [-1]
 {BODY}    return torch.tensor(facts)
 """
-    privileged, effective, permitted, no_new, processes, interfaces = run(shut_in, source).outputs["output"].tolist()
+    privileged, effective, permitted, no_new, processes, connected = run(shut_in, source).outputs["output"].tolist()
     assert (privileged, effective, permitted, no_new) == (0, 0, 0, 1)
-    assert processes <= 4 and interfaces <= 1
+    assert processes <= 3 and connected == -1
 
 
 def test_answer_knows_nothing_of_the_environment(shut_in, monkeypatch):

@@ -36,7 +36,8 @@ ANSWER = "answer.py"  # the name of the cell in tracebacks
 OUTPUTS, FAILURE, TIMEOUT, ENDED = b"o", b"f", b"t", b"e"  # how a reply starts
 _FORKS = sys.platform == "linux"
 _NOT_DUMPABLE = (4, 0, 0, 0, 0)  # prctl: no process of the same user may trace this one or open its files
-_DIE_WITH_PARENT = (1, signal.SIGKILL.value if _FORKS else 0, 0, 0, 0)  # which becoming another user has undone
+_DIE_WITH_PARENT = (1, 9, 0, 0, 0)  # where there is no namespace that ends with its first process
+_LONGEST_PAUSE = 0.05  # seconds, between two looks
 
 
 class NotDefined(Exception):
@@ -58,8 +59,7 @@ def main(outer_namespace: str, user: int) -> None:
         os.setresuid(user, user, user)
     if _FORKS:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # no answer can send what the first of a namespace does not handle
-        for change in (_NOT_DUMPABLE, _DIE_WITH_PARENT):
-            ctypes.CDLL(None).prctl(*change)
+        ctypes.CDLL(None).prctl(*_NOT_DUMPABLE)
     alone = bool(outer_namespace) and namespace() not in ("", outer_namespace)
     _get_ready(json.loads(frames.receive(requests)))
     gc.freeze()
@@ -74,7 +74,7 @@ def main(outer_namespace: str, user: int) -> None:
         keeper = os.fork()
         if keeper == 0:
             _keep(requests, replies, alone)
-        code = _exit_code(keeper, alone)
+        code = _exit_code(keeper, requests, alone)
     os._exit(code)  # tidying up takes torch long
 
 
@@ -86,6 +86,8 @@ def _surroundings(alone: bool) -> list:
     folders = [Path(), Path("/dev/shm")] if alone else [Path()]
     try:
         files = [(sorted(os.listdir(folder)), folder.stat().st_mode, folder.stat().st_ctime_ns) for folder in folders]
+        if alone:  # a file without a name takes room, too
+            files += [(found.f_bfree, found.f_ffree) for found in map(os.statvfs, folders)]
     except OSError as error:
         return [str(error)]
     if not _FORKS:
@@ -120,17 +122,30 @@ def _get_ready(exercise_ids: list[str]) -> None:
     sys.modules["helpers.checks.verdicts"] = None  # importing it is an error from here on
 
 
-def _exit_code(keeper: int, alone: bool) -> int:
-    """How the keeper ended, as a shell tells it; 0 if all went well. In a namespace of its own, everybody is buried."""
-    buried = 0
-    while buried != keeper:
-        buried, status = os.waitpid(-1 if alone else keeper, 0)
-    code = os.waitstatus_to_exitcode(status)
-    return 128 - code if code < 0 else code
+def _exit_code(keeper: int, requests: BinaryIO, alone: bool) -> int:
+    """How the keeper ended, as a shell tells it; 0 if all went well. In a namespace of its own, everybody is buried.
+
+    If the grader is gone, this process ends at once, and the namespace with it.
+    """
+    grader, pause = select.poll(), 0.001
+    grader.register(requests, 0)  # 0: only that the other end was closed
+    while True:
+        buried, status = os.waitpid(-1 if alone else keeper, os.WNOHANG)
+        if buried == keeper:
+            code = os.waitstatus_to_exitcode(status)
+            return 128 - code if code < 0 else code
+        if not buried:
+            if grader.poll(0):
+                os._exit(1)
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def _keep(requests: BinaryIO, replies: int, alone: bool) -> None:
     """Read a request, let a copy of this process answer, leave nothing of it, send its reply, and end."""
+    os.setpgid(0, 0)  # or a signal to the group of an earlier keeper would reach this one
+    if not alone:
+        ctypes.CDLL(None).prctl(*_DIE_WITH_PARENT)
     code = 1
     try:
         request = frames.receive(requests)
@@ -148,6 +163,8 @@ def _reply_of_a_copy(request: bytes, seconds: float, alone: bool) -> bytes:
     if copy == 0:
         try:
             os.setsid()
+            if not alone:
+                ctypes.CDLL(None).prctl(*_DIE_WITH_PARENT)
             nowhere = os.open(os.devnull, os.O_RDWR)  # a file of its own, whose flags nobody shares
             for standard in (0, 1, 2):
                 os.dup2(nowhere, standard)
@@ -195,6 +212,8 @@ def _kill(copy: int, alone: bool) -> None:
     with contextlib.suppress(ProcessLookupError):
         while alone:
             os.kill(-1, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):  # one that was made in the place of a brother of the copy
+                os.waitpid(-1, os.WNOHANG)
             time.sleep(0.001)
 
 

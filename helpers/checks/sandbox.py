@@ -29,8 +29,8 @@ _LOOK_SECONDS = 0.2
 _START = (  # the collector of garbage would look through what imports make again and again: a fifth of the start
     "import gc, sys; gc.disable(); from helpers.checks.child import main; main(sys.argv[1], int(sys.argv[2]))"
 )
-_FIRST_USER = 1_000_000_000  # where root grades, each sandbox has a user of its own from here on
-_sandboxes = itertools.count()
+_FIRST_USER = 1_000_000_000  # where root grades, each process has a user of its own from here on
+_starts = itertools.count()
 
 
 class Stopped(Exception):
@@ -56,7 +56,6 @@ class Sandbox:
         self._process: subprocess.Popen | None = None
         self._folder: tempfile.TemporaryDirectory | None = None
         self._stopped, self._lock = False, threading.Lock()
-        self._user = _FIRST_USER + 100 * os.getpid() + next(_sandboxes) % 100 if isolated else 0
 
     def __enter__(self) -> "Sandbox":
         return self
@@ -142,7 +141,8 @@ class Sandbox:
         return process
 
     def _popen(self) -> subprocess.Popen:
-        command = _command(child.namespace(), self._user)
+        user = _FIRST_USER + 10_000 * (os.getpid() % 100_000) + next(_starts) % 10_000 if self.isolated else 0
+        command = _command(child.namespace(), user)
         options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         options |= {"bufsize": 0, "start_new_session": True}
         if not self.isolated:
@@ -204,15 +204,22 @@ def _memory_bytes(pid: int) -> int:
 
 
 def _kill(process: subprocess.Popen) -> None:
-    """The process and its group: what an answer left running must not outlive its grading."""
+    """The process, all below it, and its group: what an answer left running must not outlive its grading."""
     if process.poll() is not None:
-        return  # its number may be somebody else's by now, and what ran inside bubblewrap ended with it
+        return  # its number may be somebody else's by now, and what ran inside bubblewrap ends with its pipe
+    below = []
+    with contextlib.suppress(psutil.Error):
+        below = psutil.Process(process.pid).children(recursive=True)
+    for one in below:  # the first is that of the namespace, with which all others in it end
+        with contextlib.suppress(psutil.Error):
+            one.kill()
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
     process.wait()
+    psutil.wait_procs(below, timeout=_GRACE_SECONDS)
 
 
 @cache

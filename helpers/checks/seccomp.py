@@ -1,7 +1,9 @@
 """The system calls that an answer has no use for, as the filter that bubblewrap hands to the kernel.
 
 They make memory that no limit of a process counts (memfd, System V), look into other processes or change how those
-run, make namespaces of their own, or are where kernels were most often broken. All fail with "not permitted".
+run, open sockets (some reach out of every namespace) or send what outlives a process through one, set the times of the
+machine's devices, make namespaces of their own, or are where kernels were most often broken. All fail with "not
+permitted".
 """
 
 import platform
@@ -35,6 +37,13 @@ _CALLS = {  # name: number on x86-64, on arm64
     "sched_setscheduler": (144, 119),
     "sched_setparam": (142, 118),
     "sched_setattr": (314, 274),
+    "socket": (41, 198),
+    "sendmsg": (46, 211),
+    "sendmmsg": (307, 269),
+    "utimensat": (280, 88),
+    "futimesat": (261, 88),
+    "utimes": (235, 88),
+    "utime": (132, 88),
     "userfaultfd": (323, 282),
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
