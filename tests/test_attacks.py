@@ -15,7 +15,7 @@ from helpers.checks import limits
 from helpers.course import grade, table
 
 pytestmark = [pytest.mark.real, needs_sandbox]
-SECONDS = 15  # filling memory takes longer beside another test
+SECONDS = 30  # three GiB are not filled at once beside another test
 
 
 @dataclass
