@@ -37,7 +37,7 @@ OUTPUTS, FAILURE, TIMEOUT, ENDED = b"o", b"f", b"t", b"e"  # how a reply starts
 _FORKS = sys.platform == "linux"
 _NOT_DUMPABLE = (4, 0, 0, 0, 0)  # prctl: no process of the same user may trace this one or open its files
 _DIE_WITH_PARENT = (1, 9, 0, 0, 0)  # where there is no namespace that ends with its first process
-_LONGEST_PAUSE = 0.05  # seconds, between two looks
+_LONGEST_PAUSE = 0.005  # seconds, between two looks
 
 
 class NotDefined(Exception):
