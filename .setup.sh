@@ -140,7 +140,7 @@ part() { # run one part of `make test`; remember how it ended, so that a failure
 run_tests() {
     all=passed
     summary=""
-    export OMP_NUM_THREADS=1 # two processes of one thread each take two thirds of the time of one with two
+    export OMP_NUM_THREADS=1 # two processes of one thread each took less time than one with two
     part "style, spelling, layers" lint
     part "pytest" $python -m pytest -n 2 --dist loadfile --timeout=900 tests
     notebooks="notebooks/5* notebooks/[0-46]* solutions" # the longest first, or it would run alone in the end

@@ -249,10 +249,14 @@ def test_answer_that_stopped_its_keeper_is_gone_when_it_has_timed_out(monkeypatc
 
 
 def test_room_that_an_answer_still_takes_is_a_change(monkeypatch):
-    before, real = child._surroundings(alone=True), os.statvfs
-    less = lambda folder: os.statvfs_result([*real(folder)[:3], real(folder).f_bfree - 1, *real(folder)[4:]])  # noqa: E731
-    monkeypatch.setattr(os, "statvfs", less)
-    assert child._surroundings(alone=True) != before
+    room = list(os.statvfs("/dev/shm"))
+    seen = []
+    for taken in (0, 1):
+        room[3] -= taken  # free blocks
+        monkeypatch.setattr(os, "statvfs", lambda folder: os.statvfs_result(room))
+        files, *_ = child._surroundings(alone=True)
+        seen.append(files[-1])
+    assert seen[0] != seen[1]
 
 
 def test_folder_that_an_answer_locked_is_a_change(tmp_path, monkeypatch):
