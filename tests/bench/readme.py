@@ -54,14 +54,29 @@ def benchmark(results: dict, on_gpu: dict) -> str:
 
 def growth(results: dict) -> str:
     """What four times the work costs; the micro-batch stays the same."""
-    longer, larger = (_cost(results["sizes"][name]) for name in ("response x4", "batch x4"))
-    setting = SETTINGS[results["setting"]]
-    return f"Responses four times as long took {longer}, a batch four times as large {larger} ({setting})."
+    says = (
+        f"Growth of time, and of memory above the model: {_costs(results['sizes'])} ({SETTINGS[results['setting']]})."
+    )
+    if again := results.get("sizes_checkpointed"):
+        says += f" With gradient checkpointing (`model.gradient_checkpointing_enable()`): {_costs(again)}."
+    return says
+
+
+def _costs(sizes: dict) -> str:
+    longer, larger = (_cost(sizes[name]) for name in ("response x4", "batch x4"))
+    return f"responses four times as long took {longer}, a batch four times as large {larger}"
+
+
+def elsewhere(found: dict) -> str:
+    """The same on another processor, which has instructions for products of bfloat16 matrices: AMX."""
+    shares = ("time_ratio", "memory_ratio")
+    time, memory = (", ".join(f"{found['settings'][name][kind]:.2f}" for name in SETTINGS) for kind in shares)
+    says = f"Elsewhere, in the same order: {time} of TRL's time, {memory} of its memory. {growth(found['growth'])}"
+    return f"{says} {found['machine']}, with AMX; {found['date']}."
 
 
 def _cost(size: dict) -> str:
-    seconds, memory = size["times_the_seconds"], size["times_the_memory"]
-    return f"{seconds:.1f} times the time and {memory:.1f} times the memory above the model"
+    return f"{size['times_the_seconds']:.1f} times the time and {size['times_the_memory']:.1f} times the memory"
 
 
 def learning(records: dict[str, dict]) -> str:
@@ -147,10 +162,10 @@ def _means(records: Sequence[dict]) -> str:
 
 def with_tables(text: str) -> str:
     """`text` with what stands between the marks of each table made anew."""
-    names = ("results", "growth", "gpu")
-    results, grown, on_gpu = (json.loads((HERE / f"{name}.json").read_text()) for name in names)
+    names = ("results", "growth", "gpu", "results_amx")
+    results, grown, on_gpu, other = (json.loads((HERE / f"{name}.json").read_text()) for name in names)
     made = {
-        "benchmark": f"{benchmark(results, on_gpu)}\n\n{growth(grown)}",
+        "benchmark": f"{benchmark(results, on_gpu)}\n\n{growth(grown)}\n\n{elsewhere(other)}",
         "learning": f"{learning(recorded())}\n\n{choices(recorded())}",
     }
     for name, table in made.items():
