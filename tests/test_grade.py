@@ -135,6 +135,13 @@ def test_grades_hold_no_cell_that_a_spreadsheet_computes(text):
     assert table.csv_text([row]).splitlines()[1].startswith("'")
 
 
+@pytest.mark.parametrize("sign", [";", "|"])  # of cells, in spreadsheets of other languages
+def test_grades_hold_no_formula_where_a_cell_ends_with_another_sign(sign):
+    lines = table.csv_text([table.Row(f'b{sign}=1,"{sign} +1', "2.1", 0, 1, "ok", f"{sign}@SUM(A1)")]).splitlines()
+    cells = [cell.strip() for line in csv.reader(lines, delimiter=sign) for cell in line]
+    assert len(cells) > 2 and not [cell for cell in cells if cell[:1] in tuple("=+-@")]
+
+
 def test_grades_hold_no_control_characters():
     row = table.Row("a\x1b[2Jb\nc", "2.1", 0, 1, "ok", "")
     assert table.csv_text([row]).splitlines()[1].startswith("a?[2Jb?c,")

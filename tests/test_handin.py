@@ -39,6 +39,10 @@ def found(tmp_path):
             ["loveada_5_77_1.ipynb", "loveada_5_78_2.ipynb", "loveada_6_79_1.ipynb"],
             {"loveada (5)": ["loveada_5_77_1.ipynb", "loveada_5_78_2.ipynb"], "loveada (6)": ["loveada_6_79_1.ipynb"]},
         ),
+        (
+            ["Ada_12_assignsubmission_file_99_assignsubmission_file_/1.ipynb"],
+            {"Ada_12_assignsubmission_file (99)": ["1.ipynb"]},
+        ),
         (["ada/1.ipynb", "ada.ipynb"], {"ada": ["1.ipynb"], "ada.ipynb": ["ada.ipynb"]}),
         (["ada/.ipynb_checkpoints/1.ipynb", "ada/__MACOSX/._1.ipynb", "ada/.1.ipynb"], {"ada": []}),
         (["ada/adapter_model.safetensors", "ada/1.ipynb"], {"ada": ["1.ipynb", "adapter_model.safetensors"]}),
@@ -46,6 +50,15 @@ def found(tmp_path):
 )
 def test_files_belong_to_whom_the_export_says(found, names, due):
     assert found(*names) == due
+
+
+def test_folder_of_submissions_is_not_taken_for_all_there_is_without_a_word(tmp_path):
+    for name in ("submitted/eve/1.ipynb", "ada/1.ipynb", "bob.ipynb", "source/1.ipynb", "gradebook.db"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    learners, skipped = hand_ins(tmp_path)
+    assert [one.learner for one in learners] == ["eve"]
+    assert skipped == {"beside the folder submitted, which alone is read": ["ada", "bob.ipynb"]}
 
 
 def test_canvas_says_who_was_late(tmp_path):

@@ -6,13 +6,16 @@ import struct
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 import torch
 from handed_in import BODY, RIGHT, needs_sandbox
 
+import helpers
 from helpers.checks import child, frames, isolation, limits, plain, sandbox, seccomp
+from helpers.checks.ending import run_of
 from helpers.checks.registry import exercise
 
 pytestmark = needs_sandbox
@@ -184,7 +187,10 @@ def test_flags_of_files_that_an_answer_has_open_are_its_own(shut_in):
 
 REFUSED = {
     "a socket": "import socket\nsocket.socket(40, socket.SOCK_STREAM)",  # of virtual machines: no namespace has its own
-    "a descriptor sent away": "import socket\nsocket.send_fds(socket.socketpair()[0], [b'x'], [0])",
+    "a pair of sockets": "import socket\nsocket.socketpair()",  # which send to any socket in a file that can be seen
+    "a lease": "import fcntl\nfcntl.fcntl(os.open('/etc/ld.so.cache', 0), fcntl.F_SETLEASE, fcntl.F_RDLCK)",
+    "to watch a folder": "import ctypes\nif ctypes.CDLL(None, use_errno=True).inotify_init1(0) < 0:\n"
+    "    raise OSError(ctypes.get_errno(), '')",
     "the times of a device": "os.utime('/dev/full')",
 }
 
@@ -236,6 +242,36 @@ Sandbox([asked], {isolated}).run(asked, {source!r}, asked.inputs(0), 600)
         grader.kill()
         grader.wait()
     assert not psutil.wait_procs(below, timeout=30)[1]
+
+
+TWICE_FORKED = """import os
+reading, writing = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.write(writing, str(os.getpid()).encode())
+        os.closerange(0, 1000)
+        while True:
+            pass
+    os._exit(0)
+left = int(os.read(reading, 20))
+"""
+
+
+def test_without_isolation_too_nothing_that_an_answer_started_outlives_it():
+    with sandbox.Sandbox([ASKED], isolated=False) as unsafe:
+        left = run(unsafe, TWICE_FORKED + BODY + "    return torch.tensor(left)").outputs["output"].item()
+        assert not psutil.pid_exists(left)
+
+
+def test_copies_of_the_course_are_hidden_where_its_folder_is_the_environment(monkeypatch):
+    course = Path(helpers.__file__).parents[1]
+    names = [name for name in ("solutions", "tests", ".git") if (course / name).is_dir()]
+    source = f"import os\nfound = [len(os.listdir({str(course)!r} + '/' + name)) for name in {names}]\n{BODY}"
+    monkeypatch.setattr(sys, "prefix", str(course))
+    with sandbox.Sandbox([ASKED]) as around:
+        found = run(around, source + "    return torch.tensor(found)").outputs["output"].tolist()
+    assert found == [0] * len(names) and "tests" in names
 
 
 def test_answer_that_stopped_its_keeper_is_gone_when_it_has_timed_out(monkeypatch):
@@ -358,8 +394,21 @@ def test_message_that_does_not_come_in_time_is_given_up():
     os.close(writing)
 
 
+_HEADER = b'{"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}'
+OF_UNKNOWN_TYPE = plain.packed({"a": None})[:-16] + len(_HEADER).to_bytes(8, "little") + _HEADER + b"x"
+
+
+def test_text_that_would_take_long_to_read_is_refused_before_it_is_read(monkeypatch):
+    content = plain.packed({"a": "x" * 70_000})
+    monkeypatch.setattr(plain.json, "loads", lambda text: pytest.fail("it was read"))
+    with pytest.raises(plain.Refused, match="larger than 64 KiB"):
+        plain.unpacked(content)
+    assert run_of(ASKED, child.FAILURE + b"[" * 2000, 1).status == "refused"
+
+
 @pytest.mark.parametrize(
-    "content", [b"", b"\xff" * 100, plain.packed({"a": 1})[:-3], (9).to_bytes(8, "little") + b"[1, 2, 3]"]
+    "content",
+    [b"", b"\xff" * 100, plain.packed({"a": 1})[:-3], (9).to_bytes(8, "little") + b"[1, 2, 3]", OF_UNKNOWN_TYPE],
 )
 def test_bytes_that_are_no_plain_data_are_refused(content):
     with pytest.raises(plain.Refused):

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy
+import psutil
 import torch
 
 import helpers
@@ -37,6 +38,7 @@ OUTPUTS, FAILURE, TIMEOUT, ENDED = b"o", b"f", b"t", b"e"  # how a reply starts
 _FORKS = sys.platform == "linux"
 _NOT_DUMPABLE = (4, 0, 0, 0, 0)  # prctl: no process of the same user may trace this one or open its files
 _DIE_WITH_PARENT = (1, 9, 0, 0, 0)  # where there is no namespace that ends with its first process
+_ADOPT = (36, 1, 0, 0, 0)  # below a process that lost its parent: the next one above it that says so is its parent
 _LONGEST_PAUSE = 0.005  # seconds, between two looks
 
 
@@ -146,6 +148,7 @@ def _keep(requests: BinaryIO, replies: int, alone: bool) -> None:
     os.setpgid(0, 0)  # or a signal to the group of an earlier keeper would reach this one
     if not alone:
         ctypes.CDLL(None).prctl(*_DIE_WITH_PARENT)
+        ctypes.CDLL(None).prctl(*_ADOPT)
     code = 1
     try:
         request = frames.receive(requests)
@@ -202,13 +205,19 @@ def _ended(copy: int, seconds: float) -> int:
 def _kill(copy: int, alone: bool) -> None:
     """The copy and all that it started, until none is left: what is still dying can yet send a signal, or use memory.
 
-    In a namespace of its own, -1 is everybody but the first process and this one, so that no double fork escapes.
+    In a namespace of its own, -1 is everybody but the first process and this one, so that no double fork escapes;
+    elsewhere this process has adopted what lost its parent.
     """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(copy, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):
         os.kill(copy, signal.SIGKILL)
     os.waitpid(copy, 0)
+    while not alone and (left := psutil.Process().children(recursive=True)):
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, timeout=1)
     with contextlib.suppress(ProcessLookupError):
         while alone:
             os.kill(-1, signal.SIGKILL)

@@ -13,6 +13,8 @@ _LIKELY_CAUSES = {
     "SyntaxError": "this is no Python, or a line that only Jupyter understands",
 }
 
+_MOST_FAILURE = 1024  # bytes of what tells of one
+
 
 @dataclass(frozen=True)
 class Run:
@@ -31,11 +33,13 @@ def run_of(asked: Exercise, reply: bytes, seconds: float) -> Run:
             return Run("ok", outputs=plain.validated(plain.unpacked(content), asked.outputs))
         except plain.Refused as error:
             return Run("refused", str(error))
-    if kind == child.FAILURE:
+    if kind == child.FAILURE and len(content) <= _MOST_FAILURE:
         try:
             return _failed(asked, json.loads(content))
         except (ValueError, RecursionError, AttributeError):
             return Run("refused", "what came back cannot be read")
+    if kind == child.FAILURE:
+        return Run("refused", "what came back cannot be read")
     if kind == child.TIMEOUT:
         return Run("timeout", f"no answer within {seconds:g} seconds")
     return Run("crash", _ending(content.decode()))
@@ -57,7 +61,8 @@ def _failed(asked: Exercise, failure: dict) -> Run:
     if failure.get("undefined") is True:
         return Run("crash", f"the cell defines no {asked.function}")
     error, line = failure.get("error"), failure.get("line")
-    known = isinstance(error, str) and isinstance(getattr(builtins, error, None), type)
+    kind = getattr(builtins, error, None) if isinstance(error, str) else None
+    known = isinstance(kind, type) and issubclass(kind, BaseException)
     where = f" in line {line} of the answer cell" if type(line) is int and 0 < line < 10_000 else ""
     cause = f": {_LIKELY_CAUSES[error]}" if known and error in _LIKELY_CAUSES else ""
     return Run("crash", f"{error if known else 'an error'}{where}{cause}")

@@ -126,7 +126,9 @@ def _courses() -> set[Path]:
 
 
 def _secrets(course: Path) -> list[Path]:
-    return [course / "checks" / "verdicts", course.parent / "solutions", course.parent / "tests"]
+    """Also what packaging tools and git keep: copies of the same files."""
+    around = (course.parent / name for name in ("solutions", "tests", "build", ".git"))
+    return [course / "checks" / "verdicts", *around]
 
 
 def _empty(path: Path, most_bytes: int = _TEMPORARY_BYTES) -> list[str]:

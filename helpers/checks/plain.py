@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 _MOST_BYTES = 16 * 2**20
+_MOST_TEXT = 64 * 2**10  # of JSON: a few bytes of it can become an object of a hundred, and take long to read
 MOST_ELEMENTS = 10**6
 MOST_DIMENSIONS = 4
 MOST_KIND = 80
@@ -44,10 +45,12 @@ def unpacked(content: bytes) -> dict:
     if len(content) > _MOST_BYTES:
         raise Refused(f"what came back is larger than {_MOST_BYTES // 2**20} MiB")
     length = int.from_bytes(content[:8], "little")
+    if length > _MOST_TEXT:
+        raise Refused(f"what came back is, without its tensors, larger than {_MOST_TEXT // 2**10} KiB")
     try:
         rest = json.loads(content[8 : 8 + length])
         tensors = safetensors.torch.load(content[8 + length :])
-    except (ValueError, RecursionError, safetensors.SafetensorError):
+    except (ValueError, KeyError, RecursionError, safetensors.SafetensorError):  # KeyError: a dtype unknown to torch
         raise Refused("what came back cannot be read") from None
     if not isinstance(rest, dict) or {key for key, value in rest.items() if value is None} != tensors.keys():
         raise Refused("what came back is no plain data")

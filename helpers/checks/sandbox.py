@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterable
@@ -22,6 +21,7 @@ from helpers.checks import child, frames, isolation, limits, plain
 from helpers.checks.ending import Run, run_of
 from helpers.checks.exercise import Exercise
 from helpers.checks.registry import EXERCISES
+from helpers.download import temporary_folder
 
 _START_SECONDS = 120  # for Python and its packages, which are no part of an answer's time
 _GRACE_SECONDS = 5  # the process inside keeps the time, too; only if it does not answer, it is ended from outside
@@ -54,7 +54,7 @@ class Sandbox:
         self.exercises, self.isolated, self.hidden = list(exercises), isolated, tuple(hidden)
         self.course = ""  # the path of the package that answers meet
         self._process: subprocess.Popen | None = None
-        self._folder: tempfile.TemporaryDirectory | None = None
+        self._folder: contextlib.ExitStack | None = None
         self._stopped, self._lock = False, threading.Lock()
 
     def __enter__(self) -> "Sandbox":
@@ -107,7 +107,7 @@ class Sandbox:
                 with contextlib.suppress(OSError):
                     pipe.close()
         if self._folder:
-            self._folder.cleanup()
+            self._folder.close()
             self._folder = None
 
     def _reply(self, request: bytes, seconds: float) -> bytes:
@@ -146,8 +146,9 @@ class Sandbox:
         options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         options |= {"bufsize": 0, "start_new_session": True}
         if not self.isolated:
-            self._folder = tempfile.TemporaryDirectory(prefix="answers-", ignore_cleanup_errors=True)
-            options |= {"cwd": self._folder.name, "env": isolation.environment(self._folder.name)}
+            self._folder = contextlib.ExitStack()
+            folder = str(self._folder.enter_context(temporary_folder()))
+            options |= {"cwd": folder, "env": isolation.environment(folder)}
             return subprocess.Popen(command, **options)
         with isolation.filter_file() as file:
             command = isolation.shut_in(command, file.fileno(), self.hidden)

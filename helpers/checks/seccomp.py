@@ -2,8 +2,8 @@
 
 They make memory that no limit of a process counts (memfd, System V), look into other processes or change how those
 run, open sockets (some reach out of every namespace) or send what outlives a process through one, set the times of the
-machine's devices, make namespaces of their own, or are where kernels were most often broken. All fail with "not
-permitted".
+machine's devices, make namespaces of their own, use up what all users of the machine share or make them wait for a
+file, or are where kernels were most often broken. All fail with "not permitted".
 """
 
 import platform
@@ -38,6 +38,7 @@ _CALLS = {  # name: number on x86-64, on arm64
     "sched_setparam": (142, 118),
     "sched_setattr": (314, 274),
     "socket": (41, 198),
+    "socketpair": (53, 199),
     "sendmsg": (46, 211),
     "sendmmsg": (307, 269),
     "utimensat": (280, 88),
@@ -51,13 +52,25 @@ _CALLS = {  # name: number on x86-64, on arm64
     "request_key": (249, 218),
     "keyctl": (250, 219),
     "io_uring_setup": (425, 425),
+    "io_setup": (206, 0),
+    "inotify_init": (253, 26),
+    "inotify_init1": (294, 26),
+    "inotify_add_watch": (254, 27),
+    "fanotify_init": (300, 262),
+    "landlock_create_ruleset": (444, 444),
+    "landlock_add_rule": (445, 445),
+    "landlock_restrict_self": (446, 446),
+    "sync": (162, 81),
+    "syncfs": (306, 267),
+    "syslog": (103, 116),
 }
-_CLONE, _CLONE3, _PRLIMIT = (56, 220), (435, 435), (302, 261)
+_CLONE, _CLONE3, _PRLIMIT, _FCNTL = (56, 220), (435, 435), (302, 261), (72, 25)
 _NAMESPACES = 0x7E020000  # the flags of clone that make one
 _MACHINES = {"x86_64": (0, 0xC000003E), "amd64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7), "arm64": (1, 0xC00000B7)}
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # as linux/filter.h names them
 _ALLOW, _KILL, _NOT_PERMITTED, _UNKNOWN_CALL = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
-_NUMBER_AT, _MACHINE_AT, _FIRST_AT = 0, 4, 16  # of what the filter sees: the first argument's lower half
+_NUMBER_AT, _MACHINE_AT, _FIRST_AT, _SECOND_AT = 0, 4, 16, 24  # of what the filter sees: arguments' lower halves
+_LEASES, _AFTER_LEASES = 1024, 1027  # of fcntl: set a lease, get one, be told of changes in a folder
 _OTHER_ABI = 0x40000000  # from here on the same calls have other numbers on x86-64 (x32)
 
 
@@ -70,7 +83,9 @@ def program() -> bytes:
     lines += [("label", 0, "known"), (_LOAD, _NUMBER_AT, ""), (_AT_LEAST, _OTHER_ABI, "refuse")]
     lines += [(_EQUAL, numbers[column], "refuse") for numbers in _CALLS.values()]
     lines += [(_EQUAL, _CLONE3[column], "unknown"), (_EQUAL, _CLONE[column], "clone")]
-    lines += [(_EQUAL, _PRLIMIT[column], "limits"), (_RETURN, _ALLOW, "")]
+    lines += [(_EQUAL, _PRLIMIT[column], "limits"), (_EQUAL, _FCNTL[column], "fcntl"), (_RETURN, _ALLOW, "")]
+    lines += [("label", 0, "fcntl"), (_LOAD, _SECOND_AT, ""), (_AT_LEAST, _AFTER_LEASES, "no lease")]
+    lines += [(_AT_LEAST, _LEASES, "refuse"), ("label", 0, "no lease"), (_RETURN, _ALLOW, "")]
     lines += [("label", 0, "clone"), (_LOAD, _FIRST_AT, ""), (_ANY_BIT, _NAMESPACES, "refuse"), (_RETURN, _ALLOW, "")]
     lines += [("label", 0, "limits"), (_LOAD, _FIRST_AT, ""), (_EQUAL, 0, "own"), (_RETURN, _NOT_PERMITTED, "")]
     lines += [("label", 0, "own"), (_RETURN, _ALLOW, "")]  # of this process, not of one that is named

@@ -12,7 +12,6 @@ import os
 import secrets
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +28,7 @@ from helpers.course.project import prepare, same_file
 from helpers.course.submission import Submission, submission
 from helpers.course.table import Row
 from helpers.course.unzip import unzipped
+from helpers.download import temporary_folder
 
 GRADED = (*EXERCISES, PROJECT_ID)  # in the order of the table
 _MOST_NAMES = 10  # of skipped files, in one line
@@ -105,8 +105,8 @@ def _folder(path: Path) -> Iterator[tuple[Path, list[tuple[Path, str]]]]:
     if not (path.is_file() and path.suffix.lower() == ".zip"):
         yield path, []
         return
-    with tempfile.TemporaryDirectory(prefix="unzipped-") as into:
-        folder, refused, others = unzipped(path, Path(into))
+    with temporary_folder() as into:
+        folder, refused, others = unzipped(path, into)
         faults = [f"{one.name} ({one.why})" for one in refused]
         _print_skipped({"refused, in the zip": faults, "no notebook, in the zip": others})
         yield folder, [(one.place, one.why) for one in refused if one.place]
@@ -127,7 +127,7 @@ def _run(args: argparse.Namespace, folder: Path, refused: list[tuple[Path, str]]
         print(f"Going on: {len(handed_in) - len(left)} of {len(handed_in)} learners are done.", file=sys.stderr)
     if grading.with_project and any(one.adapter for one in left):
         prepare(grading)
-    hidden = (folder, args.out.parent)
+    hidden = (folder, args.folder.parent, args.out.parent)
     try:
         with _ended_by_signals():
             grade_all(left, exercises, grading, args.jobs, hidden, journal)

@@ -10,6 +10,7 @@ from pathlib import Path
 NOTEBOOK = ".ipynb"
 ACCEPTED = (NOTEBOOK, ".safetensors", ".json")  # an exercise may ask for an adapter beside the notebook
 NBGRADERS = "submitted"  # nbgrader keeps what was handed in there
+_NBGRADERS_OTHERS = {NBGRADERS, "source", "release", "autograded", "feedback"}  # its own, which hold no submissions
 MADE_BY_MACHINES = ("__MACOSX", ".ipynb_checkpoints")
 _NOT_ASKED = "no notebook"
 _MOST_DEPTH = 3  # submitted/NAME/assignment/x.ipynb, with one folder more than nbgrader has
@@ -17,6 +18,9 @@ _MOST_ENTRIES = 5000
 _MOST_FAULTS = 5  # named, of a zip
 # Moodle: "Jane Doe_1234_assignsubmission_file_", a folder, or in front of the name of a file.
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(?:_.*)?", re.DOTALL)
+_MOODLES_FOLDER = re.compile(
+    r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_[a-z]+_?", re.DOTALL
+)  # a name may hold anything
 # Canvas: "doejane_1234_5678_x.ipynb": who, number of the person, of the file; LATE stands behind the name.
 _CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+)_\d+_.+", re.DOTALL)
 _LABEL = re.compile(r"(?P<name>.*) \((?P<id>\d+)\)", re.DOTALL)
@@ -39,9 +43,7 @@ def name_and_number(learner: str) -> tuple[str, str]:
     return (labelled["name"], labelled["id"]) if labelled else (learner, "")
 
 
-def hand_ins(
-    folder: Path, refused: Sequence[tuple[Path, str]] = ()
-) -> tuple[list[HandIn], dict[str, list[str]]]:
+def hand_ins(folder: Path, refused: Sequence[tuple[Path, str]] = ()) -> tuple[list[HandIn], dict[str, list[str]]]:
     """What every learner handed in, sorted by learner; and the names of what is nobody's, by why.
 
     Takes `NAME/…/*.ipynb`, `submitted/NAME/…` (nbgrader), `NAME.ipynb`, and Moodle's and Canvas's names.
@@ -56,6 +58,8 @@ def hand_ins(
     nbgrader = folder / NBGRADERS
     root = nbgrader if nbgrader.is_dir() and not nbgrader.is_symlink() else folder
     owners, skipped = {}, {}
+    if root != folder and (beside := sorted(_beside_nbgraders(folder))):
+        skipped[f"beside the folder {NBGRADERS}, which alone is read"] = beside
     for path in sorted(root.iterdir()):
         if path.name in MADE_BY_MACHINES:
             continue
@@ -79,6 +83,12 @@ def hand_ins(
     return sorted(owners.values(), key=lambda handed_in: handed_in.learner), skipped
 
 
+def _beside_nbgraders(folder: Path) -> set[str]:
+    """What may be somebody's, and is not looked at, since nbgrader's folder of submissions is there."""
+    found = {path.name for path in folder.iterdir() if path.is_dir() or path.suffix.lower() == NOTEBOOK}
+    return {name for name in found - _NBGRADERS_OTHERS if not name.startswith(".") and name not in MADE_BY_MACHINES}
+
+
 def _why_nobodys(path: Path) -> str:
     if path.is_symlink():
         return "links are not followed"
@@ -91,7 +101,7 @@ def _why_nobodys(path: Path) -> str:
 
 def owner_of(name: str, is_folder: bool) -> tuple[tuple[str, str, str], bool]:
     """Of a file or folder: the kind of its name, the learner's name in it and number; and whether it says LATE."""
-    if moodle := _MOODLE.fullmatch(name):
+    if moodle := (_MOODLES_FOLDER if is_folder else _MOODLE).fullmatch(name):
         return ("moodle", moodle["name"], moodle["id"]), False
     if not is_folder and (canvas := _CANVAS.fullmatch(name)):
         return ("canvas", canvas["name"], canvas["id"]), bool(canvas["late"])

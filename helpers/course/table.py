@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import tempfile
 import unicodedata
 from collections import Counter
@@ -53,8 +54,11 @@ def lines_of(lines: Iterable[Iterable[object]]) -> str:
 
 
 def harmless(value: object) -> str:
-    """An apostrophe keeps a spreadsheet from computing it."""
-    text = printable(value)
+    """An apostrophe keeps a spreadsheet from computing it, one that takes ; or | for the end of a cell, too."""
+    return "".join(_quoted(part) for part in re.split("([;|])", printable(value)))
+
+
+def _quoted(text: str) -> str:
     first = unicodedata.normalize("NFKC", text.lstrip()[:1])  # full-width signs start a formula too
     return f"'{text}" if first and first in "=+-@" else text
 
