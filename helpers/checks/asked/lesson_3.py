@@ -97,8 +97,8 @@ EXERCISES = (
         minutes=15,
         agrees_with="how the nine runs were made",
         hints=(
-            "Begin with what can be seen before any update. Ratios that are not 1 have one reason. A KL that is not 0 "
-            "has two, and the ratios tell them apart. Whatever is left had a clean first log.",
+            "Begin with the log of the first batch, its KL and ratios. Ratios that are not 1 have one reason. A KL "
+            "that is not 0 has two, and the ratios tell them apart. Whatever is left had a clean first log.",
             "Of the runs with a clean first log, ask two questions: did the original move (`off_moved > 0`), and was "
             "more trained than the adapter (`trained > in_adapter`)? Two yes-or-no questions tell four runs apart.",
         ),

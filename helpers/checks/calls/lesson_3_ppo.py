@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.observe import TENSOR_OUTPUTS, call_for_number, call_for_tensor
+from helpers.checks.calls.observe import TENSOR_OUTPUTS, call_for_number, call_for_tensor, kind
 
 KL_PER_POSITION_OUTPUTS, call_kl_per_position = TENSOR_OUTPUTS, call_for_tensor
 TOKEN_REWARDS_OUTPUTS, call_token_rewards = TENSOR_OUTPUTS, call_for_tensor
@@ -14,7 +14,7 @@ CLIPPED_LOSS_OUTPUTS = {
     name: of
     for number in range(1, len(CLIPRANGES) + 1)
     for name, of in ((f"loss_{number}", float), (f"kind_{number}", str), (f"gradient_{number}", Tensor))
-} | {"inputs_changed": bool}
+} | {"inputs_changed": bool, "dimensions": int}  # the most that a tensor of one number had; 0 is due
 _ROWS = 4
 
 
@@ -40,21 +40,23 @@ def clipped_loss_inputs(seed: int) -> dict:
 
 def call_clipped_loss(answer: Callable, inputs: dict) -> dict:
     """Call the answer once with each range, and follow its loss back to the new log-probabilities."""
-    found = {"inputs_changed": False}
+    found = {"inputs_changed": False, "dimensions": 0}
     for number, cliprange in enumerate(CLIPRANGES, start=1):
-        gradients = []
+        seen = []
 
-        def followed(new: Tensor, *others, gradients: list = gradients) -> object:
+        def followed(new: Tensor, *others, seen: list = seen) -> object:
             leaf = new.clone().requires_grad_()
             given = 1 * leaf  # no leaf, as in a trainer: what is done to it in place is seen, and no error
             value = answer(given, *others)
             new.copy_(given.detach())
-            gradients.append(_gradient(value, leaf))
+            dimensions = value.dim() if kind(value) == "Tensor" and value.numel() == 1 else 0
+            seen.append((_gradient(value, leaf), dimensions))
             return value
 
         one = call_for_number(followed, {**inputs, "cliprange": cliprange})
-        found |= {f"loss_{number}": one["output"], f"kind_{number}": one["kind"], f"gradient_{number}": gradients[0]}
+        found |= {f"loss_{number}": one["output"], f"kind_{number}": one["kind"], f"gradient_{number}": seen[0][0]}
         found["inputs_changed"] |= one["inputs_changed"]
+        found["dimensions"] = max(found["dimensions"], seen[0][1])
     return found
 
 

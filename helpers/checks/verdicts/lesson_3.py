@@ -57,6 +57,8 @@ _HINTS = {
     "log_softmax first.",
     "softmax_over_positions": "The softmax ran over the positions of the sentence. It belongs over the vocabulary, "
     "the last dimension: each position has a distribution of its own.",
+    "softmax_over_batch": "The softmax ran over the batch, dim=0, so what a token gets depends on other sentences. "
+    "It belongs over the vocabulary, the last dimension: dim=-1.",
     "wrong_sign": "Right size, wrong sign: {got:.4g} for {due:.4g}. A log-probability is never above 0; cross_entropy "
     "returns its negative.",
     "copied": "The figures are right, but fewer than two passes went through the model you were given, so a copy of it "
@@ -165,6 +167,7 @@ def _causes(logits: Tensor, due: Tensor, tokens: Tensor) -> Causes:
         ("raw_logits", logits[:, :-1].gather(2, following)[..., 0]),
         ("softmax_over_positions", logits.log_softmax(dim=1)[:, :-1].gather(2, following)[..., 0]),
         ("softmax_over_positions", logits[:, :-1].log_softmax(dim=1).gather(2, following)[..., 0]),
+        ("softmax_over_batch", logits.log_softmax(dim=0)[:, :-1].gather(2, following)[..., 0]),
         ("wrong_sign", -due),
     ]
 

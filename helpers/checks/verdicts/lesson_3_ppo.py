@@ -34,6 +34,8 @@ _KL_HINTS = {
     "logarithms.",
     "kl_is_cross_entropy": "This is the cross-entropy, - sum of p log q. Take the policy's own entropy off it: two "
     "equal models have KL 0.",
+    "kl_cross_entropy_swapped": "Your cross-entropy is the wrong way round, - sum of q log p: the reference weighs it. "
+    "The KL is - sum of p log q less the policy's own entropy, and the policy weighs both.",
     "kl_over_positions": "Your softmax ran over the positions. It belongs over the vocabulary, the last dimension.",
     "kl_at_padding": "Positions that hold padding have a KL in your result. Where mask is false, 0 is due.",
     "kl_mask_upside_down": "You kept the padding and dropped the tokens: mask is true where a token is real.",
@@ -46,10 +48,15 @@ _LOSS_HINTS = {
     "which never pays for leaving the range.",
     "loss_sign": "Right size, wrong sign: an optimizer makes this small, and so the gain must be its negative.",
     "loss_not_clipped": "The ratio is not clipped: nothing keeps one batch from moving the policy far.",
+    "loss_gain_clipped": "You clipped the gain, ratio times advantage. The range is one of ratios: clamp the ratio "
+    "alone, then multiply by the advantage.",
+    "loss_left_out": "You leave out, or count as 0, tokens whose ratio has left the range. They count as well: hold "
+    "their ratio at the bound with clamp, and take the smaller of the two gains there, as everywhere.",
     "loss_always_clipped": "You used the clipped ratio everywhere. Where the policy moved the wrong way (ratio 1.5 at "
     "a bad token) that cuts the gradient that would bring it back: take the smaller of clipped and plain gain, token "
     "by token, before you average.",
     "loss_one_side": "The ratio is only held from above. A token made unlikely, below 1 - cliprange, needs the same.",
+    "loss_other_side": "The ratio is only held from below. A token made likely, above 1 + cliprange, needs the same.",
     "loss_ratio_upside_down": "Your ratio is old / new. It is new / old: exp(new - old).",
     "loss_without_exp": "The difference of the log-probabilities is not the ratio yet: exp() of it is.",
     "loss_ratio_of_logs": "You divided logarithms. The ratio of two probabilities is exp() of the *difference* of "
@@ -63,6 +70,8 @@ _LOSS_HINTS = {
     "loss_padding": "Padding counts in your mean. Average over the tokens where mask is true.",
     "loss_padding_divides": "The sum is right, but you divided it by all positions: padding, set to 0, still counts "
     "in a mean(). Divide by the number of real tokens.",
+    "loss_over_responses": "The sum is right, but you divided it by the number of responses, so long ones make the "
+    "loss larger. Divide by the number of real tokens.",
     "loss_mean_of_means": "You averaged each response first and then the responses, so a token of a short response "
     "counts more than one of a long response. One mean over all real tokens.",
     "loss_summed": "This is the sum. Divide by the number of real tokens.",
@@ -73,15 +82,20 @@ _LOSS_HINTS = {
     "so no optimizer can make it small.",
     "loss_other_gradient": "Your loss has the right value and another gradient than is due: a part of it was cut off, "
     "by .detach() or no_grad. The ratio and the clipped ratio both come from new_logprobs.",
+    "loss_in_a_row": "Value and gradient are right, but your tensor has a dimension, of size 1; one number has none, "
+    "shape (). A total that starts as torch.zeros(1) brings it along, or keepdim=True: start with 0, or keep none.",
 }
 
 _REWARD_HINTS = {
     "reward_no_score": "The score is missing: nothing here says whether the response was good. It is added once, at "
     "the last real token of each response.",
+    "reward_score_subtracted": "The score is subtracted. It is what the response has earned, so it is added; only the "
+    "drift is a cost.",
     "reward_drift_paid": "Your penalty has the wrong sign: it pays the policy for leaving the reference. Where the "
     "policy is likelier to say a token than the reference, the reward is negative.",
     "reward_no_penalty": "Only the score is there. Each real token also pays kl_coef for each nat of drift.",
     "reward_no_kl_coef": "The penalty is there at full price: multiply it by kl_coef.",
+    "reward_divided": "You divided the drift by kl_coef. It is the price of a nat: multiply.",
     "reward_last_column": "The score stands in the last column, which is padding in most rows: no token gets it. It "
     "belongs to the last *real* token of each response.",
     "reward_prompt_counted": "The score stands too far right, by the length of the prompt: you counted the real "
@@ -120,9 +134,15 @@ def kl_per_position_verdict(inputs: dict, outputs: dict) -> Verdict:
         due[row, place] = kl_divergence(*both)
     got = outputs["output"]
     if got.shape == due.shape and got[mask].isfinite().all() and got.isnan().any():
-        name = "kl_at_padding" if got[~mask].nan_to_num(0).any() else "kl_nan_at_padding"
-        return failed(name, got, due, _KL_HINTS)
+        return failed(_name_of_nan(got, mask), got, due, _KL_HINTS)
     return tensor_verdict(outputs, due, _kl_causes(policy.double(), reference.double(), mask, due), _KL_HINTS)
+
+
+def _name_of_nan(got: Tensor, mask: Tensor) -> str:
+    """The hint for a KL that is nan at padding only, from what else stands there and at the tokens."""
+    if not got[~mask].nan_to_num(0).any():
+        return "kl_nan_at_padding"
+    return "kl_at_padding" if got[mask].any() else "kl_mask_upside_down"
 
 
 def _kl_causes(policy: Tensor, reference: Tensor, mask: Tensor, due: Tensor) -> Causes:
@@ -142,6 +162,8 @@ def _kl_causes(policy: Tensor, reference: Tensor, mask: Tensor, due: Tensor) -> 
         ("kl_of_logits", kept((policy.exp() * (policy - reference)).sum(-1))),
         ("kl_in_bits", due / math.log(2)),
         ("kl_is_cross_entropy", kept(-(p.exp() * q).sum(-1))),
+        ("kl_cross_entropy_swapped", kept(-(q.exp() * p).sum(-1))),
+        ("kl_cross_entropy_swapped", kept((p.exp() * p - q.exp() * p).sum(-1))),
         ("kl_over_positions", kept(_kl_of(policy.log_softmax(1), reference.log_softmax(1)))),
         ("kl_at_padding", _kl_of(p, q)),
         ("kl_at_padding", _kl_of(p, q).nan_to_num(0)),
@@ -158,20 +180,32 @@ def clipped_loss_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against the four cases of the objective, told apart token by token in float64, and their slopes."""
     new, old, advantages = (inputs[name].double() for name in ("new_logprobs", "old_logprobs", "advantages"))
     mask, change = inputs["mask"], new - old
+    mistakes = _mistakes(outputs, [[*_loss_causes(new, old, advantages, mask, cliprange)] for cliprange in CLIPRANGES])
     for number, cliprange in enumerate(CLIPRANGES, start=1):
         due, due_gradient = _loss_and_gradient(change, advantages, mask, cliprange)
         one = {"output": outputs[f"loss_{number}"], "kind": outputs[f"kind_{number}"]}
         one["inputs_changed"] = outputs["inputs_changed"]
-        of_logs = _losses(new / old, advantages, 1 - cliprange, 1 + cliprange)[mask].mean().item()
-        causes = [*_loss_causes(change, advantages, mask, cliprange), ("loss_ratio_of_logs", of_logs)]
-        verdict = number_verdict(one, due, causes, _LOSS_HINTS)
+        verdict = number_verdict(one, due, [(name, one["output"]) for name in mistakes], _LOSS_HINTS)
         if not verdict.passed:
             return replace(verdict, got=f"{verdict.got} with cliprange {cliprange}")
         got = outputs[f"gradient_{number}"]
         if not agree(got, due_gradient):
             name = "loss_other_gradient" if got.numel() and got.any() else "loss_without_gradient"
             return Verdict(False, f"{verdict.got}, cut off", f"{verdict.due}, with a gradient", _LOSS_HINTS[name], name)
+    if outputs["dimensions"]:
+        got = f"{verdict.got} in a tensor of shape {(1,) * outputs['dimensions']}"
+        return Verdict(False, got, f"{verdict.due}, of shape ()", _LOSS_HINTS["loss_in_a_row"], "loss_in_a_row")
     return verdict
+
+
+def _mistakes(outputs: dict, causes: list[list[tuple[str, float]]]) -> list[str]:
+    """The known mistakes that give what was returned with every range: with one alone, two may agree by chance."""
+    got = [outputs[f"loss_{number}"] for number in range(1, len(causes) + 1)]
+    return [
+        ways[0][0]
+        for ways in zip(*causes, strict=True)
+        if all(math.isclose(one, wrong, rel_tol=1e-4, abs_tol=1e-6) for one, (_, wrong) in zip(got, ways, strict=True))
+    ]
 
 
 def _loss_and_gradient(change: Tensor, advantages: Tensor, mask: Tensor, cliprange: float) -> tuple[float, Tensor]:
@@ -185,10 +219,12 @@ def _loss_and_gradient(change: Tensor, advantages: Tensor, mask: Tensor, clipran
     return loss, gradient
 
 
-def _loss_causes(change: Tensor, advantages: Tensor, mask: Tensor, cliprange: float) -> Iterator[tuple[str, float]]:
-    low, high = 1 - cliprange, 1 + cliprange
-    losses = _losses(change.exp(), advantages, low, high)
+def _loss_causes(
+    new: Tensor, old: Tensor, advantages: Tensor, mask: Tensor, cliprange: float
+) -> Iterator[tuple[str, float]]:
+    low, high, change = 1 - cliprange, 1 + cliprange, new - old
     ratio, clipped = change.exp(), change.exp().clamp(low, high)
+    losses, gain = _losses(ratio, advantages, low, high), ratio * advantages
     of_tokens = {
         "loss_larger_kept": -torch.maximum(ratio * advantages, clipped * advantages),
         "loss_sign": -losses,
@@ -197,15 +233,23 @@ def _loss_causes(change: Tensor, advantages: Tensor, mask: Tensor, cliprange: fl
         "loss_smaller_ratio": -torch.minimum(ratio, clipped) * advantages,
         "loss_range_around_0": _losses(ratio, advantages, -cliprange, cliprange),
         "loss_one_side": -torch.minimum(ratio * advantages, ratio.clamp(max=high) * advantages),
+        "loss_other_side": -torch.minimum(ratio * advantages, ratio.clamp(min=low) * advantages),
         "loss_ratio_upside_down": _losses((-change).exp(), advantages, low, high),
         "loss_without_exp": _losses(change, advantages, low, high),
+        "loss_ratio_of_logs": _losses(new / old, advantages, low, high),
         "loss_log_clipped": -torch.minimum(ratio * advantages, change.clamp(-cliprange, cliprange).exp() * advantages),
     }
     for name, values in of_tokens.items():
         yield name, values[mask].mean().item()
+    for clamped in (gain.clamp(low, high), gain.clamp(max=high)):  # alone, and the smaller of it and the gain
+        yield "loss_gain_clipped", -clamped[mask].mean().item()
+    for kept in (ratio == clipped, gain == -losses):  # in range, and not clipped
+        yield "loss_left_out", -gain[mask & kept].mean().item()
+        yield "loss_left_out", -torch.where(kept, gain, 0)[mask].mean().item()
     yield "loss_padding", losses.mean().item()
     yield "loss_padding_divides", torch.where(mask, losses, 0).mean().item()
     yield "loss_mean_of_means", (torch.where(mask, losses, 0).sum(1) / mask.sum(1)).mean().item()
+    yield "loss_over_responses", losses[mask].sum().item() / len(mask)
     yield "loss_summed", losses[mask].sum().item()
     real = advantages[mask]
     for unbiased in (True, False):
@@ -250,6 +294,8 @@ def _reward_causes(inputs: dict) -> Causes:
         ("reward_no_penalty", at_last * scores),
         ("reward_no_score", penalty),
         ("reward_no_score", -penalty),
+        ("reward_score_subtracted", penalty - at_last * scores),
+        ("reward_divided", at_last * scores + penalty / kl_coef**2),
         ("reward_no_kl_coef", at_last * scores + penalty / kl_coef),
         ("reward_last_column", penalty + (places == len(places) - 1) * scores),
         ("reward_prompt_counted", penalty + (places == mask.sum(1, keepdim=True) - 1) * scores),

@@ -1,0 +1,8 @@
+# hint: kl_mask_upside_down
+import torch
+
+
+def kl_per_position(policy_logits, reference_logits, mask):
+    p = policy_logits.log_softmax(-1)
+    q = reference_logits.log_softmax(-1)
+    return (p.exp() * (p - q)).sum(-1) * ~mask
