@@ -274,6 +274,42 @@ def test_copies_of_the_course_are_hidden_where_its_folder_is_the_environment(mon
     assert found == [0] * len(names) and "tests" in names
 
 
+LOOK_AT_INPUTS = """import sys
+
+def given():
+    frame = sys._getframe()
+    while frame:
+        for value in list(frame.f_locals.values()):
+            if isinstance(value, dict) and "draw 0/names" in value:
+                return value
+        frame = frame.f_back
+    raise LookupError
+
+def in_order(runs):
+    names = [key.split("/")[1].partition(":")[0] for key in given() if "/run " in key]
+    return list(dict.fromkeys(name for name in names if name in runs))
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("1.5", "def eight_bit_in_eval(original, runs):\n    return in_order(runs)[2]\n"),
+        ("2.5", "def lost_reference(runs):\n    return in_order(runs)[-1]\n"),
+    ],
+    ids=["1.5", "2.5"],
+)
+def test_order_in_which_an_answer_is_sent_its_inputs_says_nothing(name, body, monkeypatch):
+    asked, passed = exercise(name), []
+    with sandbox.Sandbox([asked]) as box:
+        for sent in (lambda inputs: inputs, sandbox._sent):
+            monkeypatch.setattr(sandbox, "_sent", sent)
+            done = box.run(asked, LOOK_AT_INPUTS + body, asked.inputs(0), 60)
+            passed.append(asked.verdict(asked.inputs(0), done.outputs).passed)
+    assert passed == [True, False]
+
+
 def test_answer_that_stopped_its_keeper_is_gone_when_it_has_timed_out(monkeypatch):
     monkeypatch.setattr(sandbox, "_GRACE_SECONDS", 1)
     with sandbox.Sandbox([ASKED]) as stopped:

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ _START = (  # the collector of garbage would look through what imports make agai
     "import gc, sys; gc.disable(); from helpers.checks.child import main; main(sys.argv[1], int(sys.argv[2]))"
 )
 _FIRST_USER = 1_000_000_000  # where root grades, each process has a user of its own from here on
+_RUN = re.compile(r"(draw \d+/(run \d+)?)?")  # how the names of inputs begin that belong to a run
 _starts = itertools.count()
 
 
@@ -83,7 +85,7 @@ class Sandbox:
             return Run("refused", "the answer cell is no valid text")
         head = json.dumps({"exercise": asked.id, "source": source, "seconds": seconds}).encode()
         try:
-            reply = self._reply(head + b"\n" + plain.packed(inputs), seconds)
+            reply = self._reply(head + b"\n" + plain.packed(_sent(inputs)), seconds)
         except NotStarted as error:
             return Run("refused", f"{error}: grade it again")  # no answer has run yet, so it is not the learner's doing
         if reply[:1] not in (child.OUTPUTS, child.FAILURE) or not self._is_ready():
@@ -169,6 +171,11 @@ class Sandbox:
                 self.end()
                 return child.ENDED + f"more than {limits.TOTAL_BYTES // 2**30} GiB of memory".encode()
         return child.TIMEOUT
+
+
+def _sent(inputs: dict) -> dict:
+    """The inputs, with runs in the order of their names, which are drawn: a verdict knows runs by how they came."""
+    return dict(sorted(inputs.items(), key=lambda item: _RUN.match(item[0])[0]))
 
 
 def _command(outer_namespace: str, user: int) -> list[str]:
