@@ -11,7 +11,7 @@ LOSS_OF_RANK_OUTPUTS = NUMBER_OUTPUTS
 call_loss_of_rank = call_for_number
 
 # The runs in the order in which they are made. Which name each has is drawn.
-RUNS = ("loud", "untrained", "reordered", "second adapter", "bias trained")
+RUNS = ("loud", "untrained", "reordered", "second adapter", "base trained")
 DRAWS = 4  # so often is the answer asked, each time about five other runs: no guess is lucky every time
 LOST_REFERENCE_OUTPUTS = texts_outputs(DRAWS)
 _BASE = {
@@ -21,7 +21,8 @@ _BASE = {
     "up_proj.base_layer.bias": (12,),
     "norm.weight": (8,),
 }
-_MOVED, _STEP = "up_proj.base_layer.bias", 2**-7
+_MOVED = ("up_proj.base_layer.bias", "q_proj.base_layer.weight", "norm.weight")  # each in one draw at least
+_STEP = 2**-7
 _ADAPTER = {
     "q_proj.lora_A.default.weight": (2, 8),
     "q_proj.lora_B.default.weight": (8, 2),
@@ -42,38 +43,63 @@ def loss_of_rank_inputs(seed: int) -> dict:
 
 
 def lost_reference_inputs(seed: int) -> dict:
-    """Several draws (`_five_trainings`); the first begins with the loud run and ends with the one that is due."""
+    """Several draws (`_five_trainings`); the first begins with the loud run and ends with the one that is due.
+
+    In the first, a bias of the base has moved; in two others a weight of a linear layer, and that of a norm.
+    """
     generator = torch.Generator().manual_seed(seed)
-    draws = [_five_trainings(generator, order) for order in ([0, 2, 3, 1, 4], *[None] * (DRAWS - 1))]
+    more = torch.randint(len(_MOVED), (DRAWS - len(_MOVED),), generator=generator).tolist()
+    later = [*range(1, len(_MOVED)), *more]
+    moved = [0, *(later[place] for place in torch.randperm(len(later), generator=generator).tolist())]
+    orders = ([0, 2, 3, 1, 4], *(_order(generator) for _ in later))
+    draws = [_five_trainings(generator, order, _MOVED[place]) for order, place in zip(orders, moved, strict=True)]
     return {f"draw {number}/{key}": value for number, draw in enumerate(draws) for key, value in draw.items()}
 
 
-def _five_trainings(generator: torch.Generator, order: list[int] | None) -> dict:
+def _order(generator: torch.Generator) -> list[int]:
+    """Places in `RUNS`, in another order; the run that is due stands inside, as ties go to the first or to the last.
+
+    Neither is the untrained run the first: who takes the first run that changed at all takes none that is due.
+    """
+    while True:
+        order = torch.randperm(len(RUNS), generator=generator).tolist()
+        due, untrained = (order.index(RUNS.index(run)) for run in ("base trained", "untrained"))
+        if 0 < due < len(RUNS) - 1 and untrained > 0:
+            return order
+
+
+def _five_trainings(generator: torch.Generator, order: list[int], moved: str) -> dict:
     """The tensors of each run before and after, in the order in which they were saved.
 
-    In one, a bias of the base has moved by a little, and its sum has not. In the others only adapters have: one by a
+    In one, a tensor of the base has moved by a little, and its sum has not. In the others only adapters have: one by a
     lot, one not at all; one was saved in another order, and one has a second adapter afterwards.
 
     Args:
         generator: draws the tensors, and the names of the runs.
-        order: places in `RUNS`, as they are to stand among the names; drawn where it is None.
+        order: places in `RUNS`, as they are to stand among the names.
+        moved: the tensor of the base that moves.
     """
     numbers = torch.randperm(9000, generator=generator)[: len(RUNS)] + 1000
     names = [f"run {number}" for number in numbers.tolist()]
-    order = order or torch.randperm(len(names), generator=generator).tolist()
     inputs = {"names": [names[place] for place in order]}
     for name, run in zip(names, RUNS, strict=True):
         before = {tensor: torch.randn(shape, generator=generator) for tensor, shape in _BASE.items()}
         before |= {tensor: torch.randn(shape, generator=generator) for tensor, shape in _ADAPTER.items()}
         before |= {tensor: torch.zeros(shape) for tensor, shape in _ADAPTER.items() if "lora_B" in tensor}
-        before[_MOVED] = (before[_MOVED] / _STEP).round() * _STEP  # sums are exact: a rounding would give it away
-        after = _trained(run, before, generator)
+        for tensor in _BASE:  # sums are exact: a rounding would give it away
+            before[tensor] = (before[tensor] / _STEP).round() * _STEP
+        after = _trained(run, before, moved, generator)
         inputs |= {f"{name}/before/{tensor}": value for tensor, value in before.items()}
         inputs |= {f"{name}/after/{tensor}": value for tensor, value in after.items()}
     return inputs
 
 
 def call_lost_reference(answer: Callable, inputs: dict) -> dict:
+    return call_for_each(answer, ({"runs": runs} for runs in runs_of_draws(inputs)))
+
+
+def runs_of_draws(inputs: dict) -> list[dict[str, dict]]:
+    """For each draw, name -> {"before": tensors, "after": tensors}, the names as they stand in the draw."""
     draws: dict[str, dict] = {}
     for key, value in inputs.items():
         draw, _, rest = key.partition("/")
@@ -82,18 +108,17 @@ def call_lost_reference(answer: Callable, inputs: dict) -> dict:
         else:
             name, when, tensor = rest.split("/")
             draws[draw][name][when][tensor] = value
-    return call_for_each(answer, ({"runs": runs} for runs in draws.values()))
+    return list(draws.values())
 
 
-def _trained(run: str, before: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+def _trained(run: str, before: dict[str, Tensor], moved: str, generator: torch.Generator) -> dict[str, Tensor]:
     """The tensors of a run after training; those of the base are copies."""
     size = {"loud": 30.0, "untrained": 0.0}.get(run, 0.1)
     after = {}
     for tensor, value in before.items():
-        moved = size * torch.randn(value.shape, generator=generator) if tensor in _ADAPTER else 0
-        after[tensor] = value + moved
-    if run == "bias trained":
-        after[_MOVED][:2] += torch.tensor([_STEP, -_STEP])
+        after[tensor] = value + (size * torch.randn(value.shape, generator=generator) if tensor in _ADAPTER else 0)
+    if run == "base trained":
+        after[moved].view(-1)[:2] += torch.tensor([_STEP, -_STEP])
     if run == "reordered":
         after = dict(reversed(after.items()))
     if run == "second adapter":

@@ -1,12 +1,14 @@
 """Verdicts on two exercises of lesson 1 on whole models: their bytes in 8-bit, and which one is in eval()."""
 
+import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import prod
 
 import torch
 
 from helpers.checks.verdicts.compare import Verdict, number_verdict
-from helpers.checks.verdicts.draws import draws_verdict
+from helpers.checks.verdicts.draws import Picks, draws_verdict
 
 _BYTES_HINTS = {
     "scales_forgotten": "The scales are missing: each row of a quantized weight keeps its largest magnitude beside "
@@ -33,6 +35,8 @@ _BYTES_HINTS = {
     "rest_in_two_bytes": "You counted all that is not quantized with 2 bytes. It keeps its own dtype: bytes_each.",
     "all_one_byte": "You counted one byte a number everywhere. Embedding, norms, biases and skipped layers stay as "
     "they are.",
+    "whole_divided": "You divided the bytes of the whole model. Only the weights of the Linear layers become smaller, "
+    "and how much depends on what each number took before: bytes_each.",
     "quantized_alone": "These are the quantized layers alone. The rest of the model takes memory too.",
     "in_mib": "This is in MiB (or kB). Asked is the number of bytes.",
     "in_bits": "This is in bits. A byte has 8.",
@@ -104,9 +108,8 @@ def _bytes_causes(tensors: list[dict], skipped: list[str], due: float) -> Iterat
         yield "rest_in_fp32", total(among, rest=lambda t: 4 * prod(t["shape"]))
         yield "rest_in_two_bytes", total(among, rest=lambda t: 2 * prod(t["shape"]))
         yield "all_one_byte", total(among, int8=lambda t: True, scale=lambda t: 0)
-    for scale in (lambda t: 0, lambda t: 4 * t["shape"][0]):
-        for among in (once, tied_last):
-            yield "all_one_byte", total(among, int8=lambda t: t["layer"] not in skipped, scale=scale)
+    for among in (once, tied_last, tensors):
+        yield from _whole_causes(partial(total, among), skipped, (is_weight, is_int8))
     yield "norms_left_out", total([t for t in once if t["kind"] != "RMSNorm"])
     for among in (once, tied_last):
         yield "skipped_left_out", total([t for t in among if t["layer"] not in skipped])
@@ -115,6 +118,20 @@ def _bytes_causes(tensors: list[dict], skipped: list[str], due: float) -> Iterat
     one_byte_bias = total(rest=lambda t: prod(t["shape"]) * (1 if t["tensor"] == "bias" else t["bytes_each"]))
     yield from [("biases_quantized", one_byte_bias), ("in_bits", 8 * due)]
     yield from [("in_mib", due / unit) for unit in (2**20, 1e6, 2**10, 1e3)]
+
+
+def _whole_causes(total: Callable, skipped: list[str], scaled: tuple[Callable, ...]) -> Iterator[tuple[str, float]]:
+    """Where the whole model was made smaller, with a scale for some rows or none."""
+    as_it_came = total(int8=lambda t: False)
+    yield from (("whole_divided", size) for size in (as_it_came / 4, as_it_came // 4, as_it_came / 2))
+    for int8 in (lambda t: True, lambda t: t["layer"] not in skipped):
+        for has_scale in (lambda t: False, lambda t: True, lambda t: len(t["shape"]) == 2, *scaled):
+            scale = partial(_scale_where, has_scale)
+            yield "all_one_byte", total(int8=int8, scale=scale)
+
+
+def _scale_where(has_scale: Callable[[dict], bool], tensor: dict) -> int:
+    return 4 * tensor["shape"][0] if has_scale(tensor) else 0
 
 
 def _looser_than_in(skipped: list[str]) -> list[Callable[[str], bool]]:
@@ -131,16 +148,19 @@ def _looser_than_in(skipped: list[str]) -> list[Callable[[str], bool]]:
 
 
 _IN_EVAL_HINTS = {
-    "4-bit": "This run is the farthest from the original, on average and at single tokens: 4 bits do that. How far a "
-    "run is from the original does not say in which mode it is. What does `eval()` depend on that `train()` does not?",
+    "by_distance": "In every draw your run has the same place in the order of distances from `original`: you went by "
+    "them, it seems. They say how much was rounded, not in which mode a run is. What does `eval()` depend on that "
+    "`train()` does not?",
     "dropout": "This run changes with the batch, but look at `again`: it changes without any reason, too. Dropout is "
     "on. In eval() two equal calls give equal results.",
-    "bf16": "This run is the closest to the original: it was loaded in bf16. Rounding to 8 bits costs more than that.",
-    "8-bit train": "8-bit it is, but in train(): `alone` and `in_a_batch` agree up to the noise of another order of "
-    "summation. In eval() the outlier columns of *other* rows decide what is rounded in yours.",
+    "steady": "In this run `alone`, `again` and `in_a_batch` all agree up to 1e-5, as they do in bf16, in 4-bit and in "
+    "8-bit in train(). In eval() the outlier columns of *other* rows decide what is rounded in yours: such a run "
+    "repeats, and yet changes in a batch.",
     "other_name": "That is none of the names of the runs. Return one of the keys of `runs`, letter for letter.",
+    "tolerance_too_large": "Your tolerance is too large: you found no run in the draws where other texts change the "
+    "least, in one of them by about 0.02. Equal calculations agree up to 1e-5, so 1e-4 is enough.",
     "none_met": "Your function returned nothing (None): no run met your conditions. Equal calculations agree only up "
-    "to 1e-5, so compare with a tolerance, not with torch.equal.",
+    "to 1e-5, so torch.equal finds none, and other texts may change as little as 0.02: use a tolerance between, 1e-4.",
 }
 
 
@@ -148,4 +168,37 @@ def eight_bit_in_eval_verdict(inputs: dict, outputs: dict) -> Verdict:
     """The run that was computed so: its log-probabilities repeat, and change when other texts stand beside it."""
     from helpers.checks.calls.lesson_1_models import drawn, ways_of
 
-    return draws_verdict(outputs, [ways_of(draw) for draw in drawn(inputs)], "8-bit eval", _IN_EVAL_HINTS)
+    draws = drawn(inputs)
+    made = [
+        {name: way if way in ("8-bit eval", "dropout") else "steady" for name, way in ways_of(draw).items()}
+        for draw in draws
+    ]
+    return draws_verdict(outputs, made, "8-bit eval", _IN_EVAL_HINTS, lambda picks: _in_eval_cause(draws, made, picks))
+
+
+def _in_eval_cause(draws: list[dict], made: list[dict[str, str]], picks: Picks) -> str:
+    """What all picks have in common: a place in the order of distances, or that only large changes were seen."""
+    ways = [pick and of_draw[pick] for of_draw, pick in zip(made, picks, strict=True)]
+    if None not in picks:  # a place in that order holds a steady run in some draw, and the one in eval() in another
+        return "by_distance" if {"steady"} < set(ways) and _has_one_place(draws, picks) else ""
+    changes = {way: [0.0] for way in ("none", "8-bit eval")}  # of the runs in eval() that were missed, and found
+    for draw, of_draw, way in zip(draws, made, ways, strict=True):
+        due = next(name for name, way in of_draw.items() if way == "8-bit eval")
+        change = (draw[f"{due}: in_a_batch"] - draw[f"{due}: alone"]).abs().max().item()
+        changes.setdefault(way or "none", []).append(change)
+    found = changes["8-bit eval"][1:]
+    only_large = not found or max(changes["none"]) < min(found)
+    return "tolerance_too_large" if any(ways) and "steady" not in ways and only_large else ""
+
+
+def _has_one_place(draws: list[dict], picks: Picks) -> bool:
+    """Whether each pick has one and the same place when the runs of its draw are ordered by a distance."""
+    for measured in ("alone", "again", "in_a_batch"):
+        for order in (1, 2, math.inf):
+            places = set()
+            for draw, pick in zip(draws, picks, strict=True):
+                off = {name: draw[f"{name}: {measured}"] - draw["original"] for name in draw["names"]}
+                places.add(sorted(off, key=lambda name: off[name].norm(order)).index(pick))
+            if len(places) == 1:
+                return True
+    return False

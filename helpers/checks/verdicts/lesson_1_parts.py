@@ -1,4 +1,6 @@
-"""Verdicts on two exercises of lesson 1: outlier columns apart, and blocks of 64 weights in 4 bits."""
+"""Verdicts on two exercises of lesson 1: outlier columns apart, and blocks of weights in 4 bits."""
+
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -37,6 +39,10 @@ _OUTLIER_LINEAR_HINTS = {
     "the weight: `scale`, one for each row of the weight, multiplies too.",
     "x_scale_forgotten": "The integer product has the scale of the weight alone. Each output is a row of x times a row "
     "of the weight: the scale of the row of x multiplies too.",
+    "threshold_itself_left_out": "You left out the column whose largest magnitude *is* threshold: compare with >=, not "
+    "with >.",
+    "first_row_alone": "You chose the columns by the first row of x alone. An outlier may sit in any row: reduce over "
+    "dim=0.",
     "threshold_typed_in": "You compared with 6, the usual threshold. Here it is an argument.",
 }
 
@@ -53,7 +59,9 @@ def outlier_linear_verdict(inputs: dict, outputs: dict) -> Verdict:
     sums = bnb.int8_linear_matmul(x_codes, codes).double()
     due = sums * x_scale.double()[:, None] * scale.double() / 127**2
     due += x[:, columns].double() @ bnb.int8_vectorwise_dequant(codes[:, columns], scale).double().T
-    return tensor_verdict(outputs, due, _outlier_causes(**inputs), _OUTLIER_LINEAR_HINTS)
+    least = inputs["threshold"]  # beside another mistake, many write > for >=
+    causes = chain(*(_outlier_causes(x, codes, scale, value) for value in (least, least * (1 + 1e-6))))
+    return tensor_verdict(outputs, due, causes, _OUTLIER_LINEAR_HINTS)
 
 
 def _outlier_causes(x: Tensor, codes: Tensor, scale: Tensor, threshold: float) -> Causes:
@@ -71,7 +79,9 @@ def _outlier_causes(x: Tensor, codes: Tensor, scale: Tensor, threshold: float) -
         ("no_outliers", all_int8),
         ("nothing_in_int8", x.double() @ weight.T),
         ("rows_kept", torch.where(rows[:, None], x.double() @ weight.T, all_int8)),
-        ("sign_forgotten", split((x > threshold).any(0))),
+        ("threshold_itself_left_out", split((x.abs() > threshold).any(0))),
+        ("sign_forgotten", split((x >= threshold).any(0))),
+        ("first_row_alone", split(large[0])),
         ("threshold_typed_in", split((x.abs() > 6).any(0))),
         ("float_part_forgotten", in_int8),
         ("int8_part_forgotten", in_float),
@@ -129,17 +139,44 @@ _NF4_HINTS = {
     "scale_across_blocks": "Your scales run across the blocks (dim=0). After the reshape each row is a block, and has "
     "one scale: amax(dim=1, keepdim=True).",
     "count_of_blocks": "You cut each row into block_size blocks. block_size is how many weights *one* block holds.",
+    "block_size_typed_in": "This is right for blocks of 64 in rows of 128, and wrong for larger ones: a number stands "
+    "where `block_size` belongs, or what follows from it.",
+    "levels_typed_in": "This is right for the levels of nf4, and wrong for others: look up and compare in `levels`, as "
+    "it is given.",
     "divided_by_scale": "On the way back the level is multiplied by the scale of its block; yours was divided by it.",
 }
 
 
 def nf4_round_trip_verdict(inputs: dict, outputs: dict) -> Verdict:
-    """Against bitsandbytes: its 4-bit kernel there and back."""
+    """Against bitsandbytes: its 4-bit kernel there and back, for nf4, then for fp4 in larger blocks."""
+    first, other = ({n: inputs[f"{which}{n}"] for n in ("weight", "levels", "block_size")} for which in ("", "other_"))
+    verdict = tensor_verdict(outputs, _there_and_back("nf4", **first), _nf4_causes(**first), _NF4_HINTS)
+    if not verdict.passed:
+        return verdict
+    outputs = {**outputs, "output": outputs["other_output"], "kind": outputs["other_kind"]}
+    causes = chain(_typed_in_causes(first, other), _nf4_causes(**other))
+    return tensor_verdict(outputs, _there_and_back("fp4", **other), causes, _NF4_HINTS)
+
+
+def _there_and_back(kind: str, weight: Tensor, levels: Tensor, block_size: int) -> Tensor:
+    """`levels` are those of the kind, which bitsandbytes knows itself."""
     import bitsandbytes.functional as bnb
 
-    codes, state = bnb.quantize_4bit(inputs["weight"], blocksize=inputs["block_size"], quant_type="nf4")
-    due = bnb.dequantize_4bit(codes, state).double()
-    return tensor_verdict(outputs, due, _nf4_causes(**inputs), _NF4_HINTS)
+    return bnb.dequantize_4bit(*bnb.quantize_4bit(weight, blocksize=block_size, quant_type=kind)).double()
+
+
+def _typed_in_causes(first: dict, other: dict) -> Causes:
+    """What numbers and levels that are right for the first weight make of the other one."""
+    weight, numbers = other["weight"].double(), other["weight"].numel()
+    rows, width = first["weight"].shape
+    blocks_a_row = width // first["block_size"]
+    sizes = (first["block_size"], weight.shape[1] // blocks_a_row, numbers // (rows * blocks_a_row))
+    tried = [("levels_typed_in", first["levels"], other["block_size"])]
+    tried += [("block_size_typed_in", given["levels"], size) for given in (other, first) for size in sizes]
+    for name, levels, size in tried:
+        parts = weight.reshape(-1, size)
+        back = _rounded(parts, parts.abs().amax(1, keepdim=True), levels.double())
+        yield name, back.reshape(weight.shape)
 
 
 def _nf4_causes(weight: Tensor, levels: Tensor, block_size: int) -> Causes:

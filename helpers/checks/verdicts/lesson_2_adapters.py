@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from helpers.checks.verdicts.compare import Verdict, number_verdict
-from helpers.checks.verdicts.draws import draws_verdict
+from helpers.checks.verdicts.draws import Picks, draws_verdict
 
 _RANK_HINTS = {
     "share_of_squares": "This is the lost share of the squares. The norm is its square root.",
@@ -18,13 +18,15 @@ _RANK_HINTS = {
     "in_percent": "This is percent. Asked is the share, from 0 to 1.",
     "spectral": "You compared single singular values (the spectral norm). In the Frobenius norm all that are left out "
     "count.",
+    "divided_by_spectral": "You divided by the largest singular value, the spectral norm of update. Both norms are "
+    "Frobenius norms: of update, the root of the sum of *all* squared singular values.",
     "one_too_few": "You kept r - 1 directions. The first r singular values are S[:r], what is left is S[r:].",
     "one_too_many": "You kept r + 1 directions. The first r singular values are S[:r], what is left is S[r:].",
     "smallest_kept": "You kept the r *smallest* singular values. torch.linalg.svd returns the largest first.",
     "columns_cut": "You cut update after r columns (or rows). That has rank r and is far from the best: the SVD turns "
     "the matrix first, so that the first r directions hold most.",
-    "v_transposed": "torch.linalg.svd returns V already transposed (Vh): update = U @ diag(S) @ Vh, without another "
-    ".T.",
+    "v_transposed": "V stands the wrong way round. torch.linalg.svd returns it already transposed (Vh): U @ diag(S) @ "
+    "Vh, without another .T, and kept are Vh[:r]. torch.svd returns V itself: there V.T is due, and kept are V[:, :r].",
     "mean_error": "You averaged over the elements on one side of the division only. Take the same norm on both.",
 }
 
@@ -57,6 +59,7 @@ def _rank_causes(update: Tensor, r: int) -> Iterator[tuple[str, float]]:
         ("spectral", (singular[r] / singular[0]).item()),
         ("spectral", singular[r].item()),
         ("spectral", (singular[r] / norm).item()),
+        ("divided_by_spectral", (singular[r:].norm() / singular[0]).item()),
         ("one_too_few", share(singular[r - 1 :])),
         ("one_too_many", share(singular[r + 1 :])),
         ("smallest_kept", share(singular[:-r])),
@@ -85,13 +88,20 @@ _REFERENCE_HINTS = {
     "second adapter": "This run has a second adapter afterwards. It adds tensors, and changes none of the base: "
     "switched off, both are gone.",
     "other_name": "That is none of the names of the runs. Return one of the keys of `runs`, letter for letter.",
-    "none_met": "Your function returned nothing (None). No run met your condition: small is not 0, and biases count.",
+    "none_met": "Your function returned nothing (None). No run met your condition: however little a tensor of the "
+    "original moved, small is not 0.",
+    "biases_left_out": "You missed the runs in which a *bias* of the original moved. All tensors whose names hold no "
+    "lora_ belong to the original.",
+    "weights_left_out": "You missed the runs in which a *weight* of the original moved: you looked at biases alone, it "
+    "seems. All tensors whose names hold no lora_ belong to the original.",
+    "norms_left_out": "You missed the run in which the weight of a *norm* moved. All tensors whose names hold no lora_ "
+    "belong to the original.",
 }
 
 
 def lost_reference_verdict(inputs: dict, outputs: dict) -> Verdict:
-    """By how the runs were made: in one of them a bias of the base moved."""
-    from helpers.checks.calls.lesson_2_adapters import RUNS
+    """By how the runs were made: in one of them a tensor of the base moved."""
+    from helpers.checks.calls.lesson_2_adapters import RUNS, runs_of_draws
 
     names: dict[str, list[str]] = {}  # of each draw, as RUNS are ordered
     for key in inputs:
@@ -99,4 +109,26 @@ def lost_reference_verdict(inputs: dict, outputs: dict) -> Verdict:
         if tensor and name not in names.setdefault(draw, []):
             names[draw].append(name)
     draws = [dict(zip(of_draw, RUNS, strict=True)) for of_draw in names.values()]
-    return draws_verdict(outputs, draws, "bias trained", _REFERENCE_HINTS)
+    runs = runs_of_draws(inputs)
+    return draws_verdict(outputs, draws, "base trained", _REFERENCE_HINTS, lambda picks: _left_out(runs, draws, picks))
+
+
+def _left_out(runs: list[dict[str, dict]], draws: list[dict[str, str]], picks: Picks) -> str:
+    """Which kind of tensor was not compared, so that no run was found, or the first of several that seemed equal."""
+    missed, found, places = set(), set(), set()
+    for of_draw, made, pick in zip(runs, draws, picks, strict=True):
+        due = next(name for name, way in made.items() if way == "base trained")
+        moved = next(name for name, value in of_draw[due]["before"].items() if _moved(name, value, of_draw[due]))
+        kind = "bias" if "bias" in moved else "norm" if "norm" in moved else "weight"
+        (found if pick == due else missed).add(kind)
+        if pick != due:
+            places.add(pick and list(of_draw).index(pick))
+    if missed & found or len(places) > 1 or not places <= {None, 0, len(draws[0]) - 1}:
+        return ""
+    names = {("bias",): "biases_left_out", ("norm",): "norms_left_out", ("bias", "norm"): "biases_left_out"}
+    names |= {("norm", "weight"): "weights_left_out", ("weight",): "weights_left_out"}
+    return names.get(tuple(sorted(missed)), "")
+
+
+def _moved(name: str, value: Tensor, run: dict) -> bool:
+    return "lora_" not in name and not torch.equal(run["after"][name], value)

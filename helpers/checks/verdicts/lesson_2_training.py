@@ -15,6 +15,8 @@ _TRAINED_WEIGHTS_HINTS = {
     "one.",
     "full_weights": "You counted the weights of the adapted layers themselves. They are frozen: trained are A, (r, "
     "in), and B, (out, r).",
+    "frozen_too": "You counted the frozen weights as well. Only A, (r, in), and B, (out, r), are trained; the weight "
+    "beside them is not.",
     "product": "You multiplied out by in by r. The two matrices stand beside each other: r * in + out * r.",
     "a_alone": "You counted A alone. B, (out, r), is trained too.",
     "b_alone": "You counted B alone. A, (r, in), is trained too.",
@@ -86,6 +88,8 @@ def _counting_causes(linears, r, lora_alpha, target_modules, layers_to_transform
         yield "all_modules", total(target=lambda name: True, layer=layer)
     yield from [
         ("full_weights", total(lambda out, width: out * width)),
+        ("frozen_too", total(lambda out, width: out * width + r * (out + width))),
+        ("frozen_too", due + sum(out * width for out, width in linears.values())),
         ("product", total(lambda out, width: r * out * width)),
         ("a_alone", total(lambda out, width: r * width)),
         ("b_alone", total(lambda out, width: r * out)),
@@ -121,6 +125,7 @@ _GRADIENT_HINTS = {
     "too.",
     "root_of_both": "You took the root of all of lora_alpha / r. The root is of r alone.",
     "upside_down": "Your scale is upside down: it is lora_alpha / sqrt(r).",
+    "times_root_r": "You multiplied by the root of r. It divides: the scale is lora_alpha / sqrt(r).",
     "scaled_twice": "The scale went in twice. It stands once in the formula of the output.",
     "averaged": "You averaged over the tokens. The gradient of a sum is the *sum* over tokens; if the loss is a mean, "
     "output_gradient already holds the division.",
@@ -164,6 +169,7 @@ def _gradient_causes(x, output_gradient, lora_A, lora_alpha, r) -> Causes:
         "not_scaled": 1,
         "root_of_both": sqrt(lora_alpha / r),
         "upside_down": sqrt(r) / lora_alpha,
+        "times_root_r": lora_alpha * sqrt(r),
         "scaled_twice": scale**2,
         "averaged": scale / len(x),
         "wrong_sign": -scale,

@@ -4,7 +4,7 @@ import torch
 
 def outlier_linear(x, codes, scale, threshold):
     result = torch.zeros(len(x), len(codes), dtype=torch.float64)
-    normal = [c for c in range(x.shape[1]) if not (x[:, c].abs() > threshold).any()]
+    normal = [c for c in range(x.shape[1]) if not (x[:, c].abs() >= threshold).any()]
     absmax = x[:, normal].abs().max(dim=1).values.double()
     for c in range(x.shape[1]):
         column = x[:, c].double()

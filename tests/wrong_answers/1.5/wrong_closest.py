@@ -1,4 +1,4 @@
-# hint: bf16
+# hint: by_distance
 import torch
 
 

@@ -1,4 +1,4 @@
-# hint: 8-bit train
+# hint: by_distance
 import torch
 
 

@@ -1,4 +1,4 @@
-# hint: 4-bit
+# hint: by_distance
 import torch
 
 

@@ -1,4 +1,4 @@
-# hint: none_met
+# hint: biases_left_out
 import torch
 
 

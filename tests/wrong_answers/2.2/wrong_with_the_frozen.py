@@ -1,0 +1,9 @@
+# hint: frozen_too
+def trained_weights(linears, r, lora_alpha, target_modules, layers_to_transform):
+    total = 0
+    for name, (out, width) in linears.items():
+        parts = name.split(".")
+        total += out * width
+        if int(parts[2]) in layers_to_transform and parts[-1] in target_modules:
+            total += r * (out + width)
+    return total

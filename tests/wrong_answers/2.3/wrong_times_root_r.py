@@ -1,0 +1,6 @@
+# hint: times_root_r
+import torch
+
+
+def gradient_of_lora_b(x, output_gradient, lora_A, lora_alpha, r):
+    return lora_alpha * r**0.5 * output_gradient.T @ (x @ lora_A.T)

@@ -1,0 +1,8 @@
+# hint: v_transposed
+import torch
+
+
+def loss_of_rank(update, r):
+    U, S, V = torch.svd(update)
+    best = U[:, :r] @ torch.diag(S[:r]) @ V[:r]
+    return ((update - best).norm() / update.norm()).item()

@@ -1,0 +1,8 @@
+# hint: weights_left_out
+import torch
+
+
+def lost_reference(runs):
+    for name, run in runs.items():
+        if any(not torch.equal(run["after"][n], v) for n, v in run["before"].items() if "bias" in n):
+            return name
