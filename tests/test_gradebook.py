@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from helpers.checks.registry import EXERCISES
 from helpers.course import gradebook, pages, table
 from helpers.course.journal import Journal
 from helpers.course.table import Row
@@ -33,8 +34,23 @@ def test_canvas_finds_people_by_their_number_and_reads_the_sum():
 def test_moodle_finds_people_by_their_number_and_reads_the_sum():
     head, ada, evil = cells(gradebook.moodle(ROWS))
     assert {"Identifier", "Grade", "Last modified (grade)"} <= set(head)  # without these Moodle refuses the file
-    assert ada[:4] == ["Participant 12", "Love, Ada", "2", "3"] and ada[-1] == "1.1: 2/2 ok; 2.1: 0/1 subtracted"
+    assert ada[:4] == ["Participant 12", "Love, Ada", "2", "3"] and ada[-1] == "1.1: 2/2; 2.1: 0/1"
     assert evil[1].startswith("'=")
+
+
+def test_comment_in_moodle_holds_every_exercise():
+    rows = [
+        gradebook.Row("ada", asked.id, 0, asked.points, "ok", "why", "a_long_hint_of_this_kind")
+        for asked in EXERCISES.values()
+    ]
+    said = cells(gradebook.moodle(rows))[1][-1]
+    assert said.split("; ") == [f"{row.exercise}: 0/{row.of}" for row in rows]
+
+
+def test_points_above_those_of_the_exercise_are_refused(tmp_path):
+    most = EXERCISES["2.1"].points
+    with pytest.raises(ValueError, match=f"line 2: 2.1 gives {most} points at most, not {most + 1}"):
+        gradebook.changes(written(tmp_path, f"learner,exercise,points,reason\nada,2.1,{most + 1},kind\n"))
 
 
 def written(tmp_path, text: str):

@@ -6,11 +6,14 @@ import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from helpers.checks.registry import EXERCISES, PROJECT_ID, PROJECT_POINTS
 from helpers.course.handin import name_and_number
 from helpers.course.table import Row, lines_of
 
 TITLE = "RLHF on a budget"  # of the assignment, in Canvas
 CHANGED = ("learner", "exercise", "points", "reason")
+_BY_HAND = "by hand: "  # how the reason of such points starts
+_MOST = {asked.id: asked.points for asked in EXERCISES.values()} | {PROJECT_ID: PROJECT_POINTS}
 
 
 def canvas(rows: list[Row]) -> str:
@@ -32,9 +35,16 @@ def moodle(rows: list[Row]) -> str:
     lines, most = [heads], _most_points(rows)
     for learner, own in _by_learner(rows).items():
         name, number = name_and_number(learner)
-        said = "; ".join(f"{row.exercise}: {row.points:g}/{row.of} {row.hint or row.status}" for row in own)
+        said = "; ".join(f"{row.exercise}: {row.points:g}/{row.of}{_remark(row)}" for row in own)
         lines.append((f"Participant {number}" if number else "", name, _points(own), most, "", html.escape(said)))
     return lines_of(lines)
+
+
+def _remark(row: Row) -> str:
+    """A word at most, so that all exercises fit; a learner's own page has the reasons."""
+    if row.reason.startswith(_BY_HAND):
+        return " by hand"
+    return "" if row.status in ("ok", "missing") else f" {row.status}"
 
 
 FORMATS = {"canvas": canvas, "moodle": moodle}
@@ -82,7 +92,11 @@ def changes(path: Path) -> dict[tuple[str, str], Change]:
         except ValueError:
             value = math.nan
         if not (learner and exercise and reason and math.isfinite(value) and value >= 0):
-            raise ValueError(f"{path}, line {number}: {', '.join(CHANGED)} must all be there, and points a number.")
+            raise ValueError(
+                f"{path}, line {number}: {', '.join(CHANGED)} must all be there, and points a number from 0."
+            )
+        if value > _MOST.get(exercise, value):
+            raise ValueError(f"{path}, line {number}: {exercise} gives {_MOST[exercise]} points at most, not {points}.")
         if (learner, exercise) in found:
             raise ValueError(f"{path}, line {number}: {learner}, {exercise} stands there twice.")
         found[learner, exercise] = Change(value, reason)
@@ -101,6 +115,6 @@ def changed(rows: list[Row], by_hand: dict[tuple[str, str], Change]) -> tuple[li
             change = left.pop(names[0])
             was = f"; the grader gave {row.points:g}" + (f": {row.reason}" if row.reason else "")
             points = int(change.points) if change.points == int(change.points) else change.points
-            row = replace(row, points=points, reason=f"by hand: {change.reason}{was}")
+            row = replace(row, points=points, reason=f"{_BY_HAND}{change.reason}{was}")
         new.append(row)
     return new, [f"{learner}, {exercise}" for learner, exercise in left]
