@@ -188,7 +188,8 @@ def test_flags_of_files_that_an_answer_has_open_are_its_own(shut_in):
 REFUSED = {
     "a socket": "import socket\nsocket.socket(40, socket.SOCK_STREAM)",  # of virtual machines: no namespace has its own
     "a pair of sockets": "import socket\nsocket.socketpair()",  # which send to any socket in a file that can be seen
-    "a lease": "import fcntl\nfcntl.fcntl(os.open('/etc/ld.so.cache', 0), fcntl.F_SETLEASE, fcntl.F_RDLCK)",
+    "a lease": "import fcntl, tempfile\nwith tempfile.NamedTemporaryFile() as own:\n"
+    "    fcntl.fcntl(os.open(own.name, os.O_RDONLY), fcntl.F_GETLEASE)",  # anybody's right, if no filter refuses it
     "to watch a folder": "import ctypes\nif ctypes.CDLL(None, use_errno=True).inotify_init1(0) < 0:\n"
     "    raise OSError(ctypes.get_errno(), '')",
     "the times of a device": "os.utime('/dev/full')",
