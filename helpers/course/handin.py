@@ -18,9 +18,8 @@ _MOST_ENTRIES = 5000
 _MOST_FAULTS = 5  # named, of a zip
 # Moodle: "Jane Doe_1234_assignsubmission_file_", a folder, or in front of the name of a file.
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(?:_.*)?", re.DOTALL)
-_MOODLES_FOLDER = re.compile(
-    r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_[a-z]+_?", re.DOTALL
-)  # a name may hold anything
+# Of a folder nothing stands behind it, and the name in front may hold anything, such as this suffix itself.
+_MOODLES_FOLDER = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_[a-z]+_?", re.DOTALL)
 # Canvas: "doejane_1234_5678_x.ipynb": who, number of the person, of the file; LATE stands behind the name.
 _CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+)_\d+_.+", re.DOTALL)
 _LABEL = re.compile(r"(?P<name>.*) \((?P<id>\d+)\)", re.DOTALL)
