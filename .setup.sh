@@ -7,7 +7,6 @@
 set -eu
 
 NEEDED_MB=3000 # the CPU build of torch and all the rest, while pip unpacks; a CUDA build needs about twice that
-LESSON=notebooks/0_the_memory_bill.ipynb
 PIP_LOG=.venv/pip.log
 NO_NETWORK='connection|name resolution|timed out|Max retries|ProxyError|SSLError' # as pip words it
 python=.venv/bin/python
@@ -100,11 +99,12 @@ broken() { # say why .venv could not be made, and leave no half of it
 lab() {
     as_root=""
     [ "$(id -u)" -ne 0 ] || as_root=--allow-root # Jupyter asks for this from root, and from nobody else
-    echo "Starting JupyterLab with lesson 0. Control-C stops it."
+    for lesson in notebooks/*.ipynb; do break; done # the first: what was handed out may hold a single one
+    echo "Starting JupyterLab with $lesson. Control-C stops it."
     settings=.venv/share/jupyter/lab/settings # a first start would ask whether to fetch news of Jupyter
     mkdir -p $settings
     echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}' >$settings/overrides.json
-    exec $python -m jupyterlab --log-level=WARN --LabApp.default_url=/lab/tree/$LESSON $as_root "$@"
+    exec $python -m jupyterlab --log-level=WARN --LabApp.default_url=/lab/tree/$lesson $as_root "$@"
 }
 
 browser() { # what drives a browser, which learners do not need

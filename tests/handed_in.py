@@ -34,5 +34,5 @@ def hand_in(folder: Path, learner: str, text: str, name: str = "Copy of 3 (1).ip
 def arguments(folder: Path, **changed) -> argparse.Namespace:
     """What the command grade is given, where nothing else is said."""
     given = {"folder": folder, "out": folder.parent / "grades.csv", "seconds": 60, "seed_from": None, "jobs": 2}
-    given |= {"exercise": None, "due": None, "changes": None, "format": None, "unsafe": False}
+    given |= {"lesson": None, "exercise": None, "due": None, "changes": None, "format": None, "unsafe": False}
     return argparse.Namespace(**{**given, **changed})

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from handed_in import RIGHT, WRONG, arguments, hand_in, needs_sandbox, notebook
 from helpers.__main__ import main
 from helpers.checks import isolation, sandbox
 from helpers.checks.ending import Run
+from helpers.checks.registry import PROJECT_POINTS
 from helpers.course import grade, table
 
 RUN = sandbox.Sandbox.run
@@ -86,7 +88,7 @@ def test_grade_refuses_an_out_where_nothing_can_be_written(folder, capsys):
     "option",
     [
         *("--out=", "--out=new/", "--seconds=nan", "--seconds=inf", "--seconds=0", "--seconds=-1", "--seed-from=x"),
-        *("--jobs=0", "--due=soon", "--exercise=0.0", "--format=word"),
+        *("--jobs=0", "--due=soon", "--exercise=0.0", "--lesson=0", "--format=word"),
     ],
 )
 def test_grade_refuses_an_option_in_a_sentence(folder, capsys, option):
@@ -161,7 +163,45 @@ def test_grade_with_other_options_begins_anew(folder, monkeypatch, capsys):
     monkeypatch.setattr(grade.Journal, "finish", lambda journal: None)
     grade.run(arguments(folder))
     grade.run(arguments(folder, seconds=5))
-    assert "with other options, was stopped. This one begins anew." in capsys.readouterr().err
+    assert "was stopped. This one, with other options, begins anew, on new inputs." in capsys.readouterr().err
+
+
+def test_finished_grading_keeps_results_and_inputs_as_long_as_nothing_is_new(folder, monkeypatch, capsys):
+    assert grade.run(arguments(folder)) == 0
+    for exercise in (["2.1"], None):
+        assert grade.run(arguments(folder, exercise=exercise)) == 0
+    seed, rows = (folder.parent / "grades.csv.seed.json").read_text(), rows_of(folder)
+    monkeypatch.setattr(sandbox.Sandbox, "run", lambda *_: pytest.fail("graded again"))
+    (folder.parent / "grades.changes.csv").write_text("learner,exercise,points,reason\nada,2.1,0.5,half of it\n")
+    capsys.readouterr()
+    assert grade.run(arguments(folder)) == 0
+    assert "Nothing is new, and all results stand." in capsys.readouterr().err
+    changed = [now for was, now in zip(rows, rows_of(folder), strict=True) if was != now]
+    assert len(changed) == 1 and changed[0].startswith("ada,2.1,0.5,")
+    assert (folder.parent / "grades.csv.seed.json").read_text() == seed
+
+
+@pytest.mark.parametrize("what", ["changed", "new", "gone"])
+def test_finished_grading_begins_anew_on_new_inputs_where_a_submission_is(folder, capsys, what):
+    hand_in(folder, "bob", notebook(WRONG))
+    assert grade.run(arguments(folder)) == 0
+    seed = (folder.parent / "grades.csv.seed.json").read_text()
+    if what == "gone":
+        shutil.rmtree(folder / "bob")
+    else:
+        hand_in(folder, {"changed": "bob", "new": "cyd"}[what], notebook(RIGHT))
+    assert grade.run(arguments(folder)) == 0
+    assert "is finished. This one, with 1 of the submissions new, changed or gone, begins" in capsys.readouterr().err
+    assert (folder.parent / "grades.csv.seed.json").read_text() != seed
+    assert len(rows_of(folder)) == 1 + {"changed": 2, "new": 3, "gone": 1}[what] * len(grade.GRADED)
+
+
+def test_exercise_regraded_on_a_new_submission_does_not_make_the_whole_grading_one_of_it(folder, capsys):
+    assert grade.run(arguments(folder)) == 0
+    hand_in(folder, "ada", notebook(WRONG))
+    assert grade.run(arguments(folder, exercise=["2.1"])) == 0
+    assert grade.run(arguments(folder)) == 0
+    assert "Nothing is new" not in capsys.readouterr().err
 
 
 def test_regrading_one_exercise_keeps_the_rest_and_the_inputs(folder, monkeypatch):
@@ -182,7 +222,7 @@ def test_regrading_without_a_grading_is_refused(folder, capsys):
 
 def test_points_by_hand_survive_regrading(folder):
     (folder.parent / "grades.changes.csv").write_text("learner,exercise,points,reason\nada,2.1,0.5,half of it\n")
-    for exercise in (None, ["2.1"]):
+    for exercise in (None, ["2.1"], None):
         assert grade.run(arguments(folder, exercise=exercise)) == 0
         assert "ada,2.1,0.5,1,missing,by hand: half of it; the grader gave 0: not filled in," in "\n".join(
             rows_of(folder)
@@ -213,6 +253,30 @@ def test_late_is_what_was_written_after_the_date(folder):
 def test_grade_writes_a_file_for_a_gradebook(folder, name):
     assert grade.run(arguments(folder, format=name)) == 0
     assert "ada" in (folder.parent / f"grades.{name}.csv").read_text()
+
+
+def test_file_for_a_gradebook_that_is_there_is_brought_up_to_date(folder):
+    assert grade.run(arguments(folder, format="moodle")) == 0
+    (folder.parent / "grades.changes.csv").write_text("learner,exercise,points,reason\nada,2.1,1,right\n")
+    assert grade.run(arguments(folder)) == 0
+    assert "2.1: 1/1 by hand" in (folder.parent / "grades.moodle.csv").read_text()
+    assert not (folder.parent / "grades.canvas.csv").exists()
+
+
+def test_points_by_hand_for_nobody_are_said_and_stand_on_the_overview(folder, capsys):
+    (folder.parent / "grades.changes.csv").write_text("learner,exercise,points,reason\nadda,2.1,1,right\n")
+    assert grade.run(arguments(folder)) == 0
+    said = "points by hand for nobody here: adda, 2.1 (is ada meant?)"
+    assert said in capsys.readouterr().err and said in (folder.parent / "grades.overview.html").read_text()
+
+
+def test_lessons_that_are_asked_for_are_the_whole_table(folder):
+    assert grade.run(arguments(folder, lesson=["5", "2"], format="moodle")) == 0
+    asked = [row.split(",")[1] for row in rows_of(folder)[1:]]
+    assert asked == sorted(asked) and {name[0] for name in asked} == {"2", "5"}
+    assert set(asked) == {name for name in grade.GRADED if name[0] in "25"}
+    most = sum(exercise.points for name, exercise in grade.EXERCISES.items() if name[0] in "25") + PROJECT_POINTS
+    assert f",0,{most}," in (folder.parent / "grades.moodle.csv").read_text()
 
 
 def test_gradebook_of_another_system_than_the_names_is_said(folder, capsys):

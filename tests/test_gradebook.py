@@ -64,7 +64,29 @@ def test_points_by_hand_replace_those_of_the_grader_and_say_so(tmp_path):
     )
     rows, nobody = gradebook.changed(ROWS, by_hand)
     assert rows[1].points == 0.5 and rows[1].reason == "by hand: right idea; the grader gave 0: Wrong sign."
-    assert nobody == ["x, 1.1"] and [row for row in rows if row != rows[1]] == [row for row in ROWS if row != ROWS[1]]
+    assert nobody == ["points by hand for nobody here: x, 1.1"]
+    assert [row for row in rows if row != rows[1]] == [row for row in ROWS if row != ROWS[1]]
+
+
+def test_points_by_hand_for_a_name_with_a_slip_say_whose_may_be_meant():
+    by_hand = {("Love, Adda (12)", "2.1"): gradebook.Change(1, "x")}
+    rows, (said,) = gradebook.changed(ROWS, by_hand)
+    assert rows == ROWS and said == f"points by hand for nobody here: Love, Adda (12), 2.1 (is {ADA} meant?)"
+
+
+def test_points_by_hand_are_read_as_a_spreadsheet_with_semicolons_writes_them(tmp_path):
+    text = "learner;exercise;points;reason\r\nJürgen, Groß;2.1;0,5;halb, und schön\r\n"
+    for encoding in ("cp1252", "utf-8", "utf-8-sig"):
+        (tmp_path / "changes.csv").write_bytes(text.encode(encoding))
+        found = gradebook.changes(tmp_path / "changes.csv")
+        assert found == {("Jürgen, Groß", "2.1"): gradebook.Change(0.5, "halb, und schön")}
+
+
+def test_summary_counts_points_by_hand_whatever_the_status():
+    by_hand = {(EVIL, "2.1"): gradebook.Change(1, "on paper"), (EVIL, "1.1"): gradebook.Change(0.5, "half")}
+    rows, _ = gradebook.changed(ROWS, by_hand)
+    assert table.summary(rows).splitlines()[0] == "4 rows: 2 right, 1 in part, 1 wrong"
+    assert table.shares_of_points(rows) == {"1.1": 2.5 / 4, "2.1": 1 / 2}
 
 
 def test_points_by_hand_take_a_name_as_the_table_writes_it(tmp_path):
@@ -126,6 +148,10 @@ def test_feedback_marks_code_and_emphasis_of_a_hint_and_no_product():
 def test_page_names_differ_where_learners_do_and_stay_in_their_folder():
     names = {pages.page_name(learner) for learner in ("a/b", "a b", "a:b", "../a b", "..", "", "con", "A b")}
     assert len(names) == 8 and not [name for name in names if "/" in name or name.startswith(".")]
+
+
+def test_page_name_keeps_letters_with_marks_readable():
+    assert pages.page_name("Zoë Müller").startswith("Zoe-Muller-")
 
 
 def test_journal_that_was_cut_off_loses_only_its_last_line(tmp_path):

@@ -1,10 +1,13 @@
 """What is handed out holds one lesson and all it needs, and no solution."""
 
+import os
+import re
 import zipfile
 
 import pytest
 
 from helpers.__main__ import main
+from helpers.course.release import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +28,15 @@ def test_release_holds_no_solution_no_test_and_no_other_lesson(released):
     notebooks = [name for name in released if name.endswith(".ipynb")]
     assert len(notebooks) == 2 and not [n for n in released if n.startswith(("solutions/", "tests/")) or ".pyc" in n]
     assert not [name for name, text in released.items() if b"### BEGIN SOLUTION" in text and name.endswith(".ipynb")]
+
+
+def test_no_link_in_a_release_leads_to_what_it_does_not_hold(released):
+    texts = {name: text.decode() for name, text in released.items() if name.endswith((".md", ".ipynb"))}
+    found = [(name, to) for name, text in texts.items() for to in re.findall(r"\]\(([\w./-]+)[)#]", text)]
+    links = {os.path.normpath(os.path.join(os.path.dirname(name), to)) for name, to in found}
+    held = {"/".join(name.split("/")[:parts]) for name in released for parts in range(1, 5)}
+    assert len(links & held) > 5 and not {to for to in links - held if (ROOT / to).exists()}
+    assert "[exercises/](exercises)" in texts["README.md"] and "made by lesson 3." in texts["README.md"]
 
 
 def test_release_made_twice_is_the_same_file(tmp_path):

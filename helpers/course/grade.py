@@ -30,7 +30,8 @@ from helpers.course.table import Row
 from helpers.course.unzip import unzipped
 from helpers.download import temporary_folder
 
-GRADED = (*EXERCISES, PROJECT_ID)  # in the order of the table
+GRADED = tuple(sorted((*EXERCISES, PROJECT_ID)))  # in the order of the table
+_LESSONS = sorted({name.split(".")[0] for name in GRADED})
 _MOST_NAMES = 10  # of skipped files, in one line
 _GIB_A_JOB = 2
 UNSAFE = "--unsafe: answers run WITHOUT ISOLATION, with your rights, on your files. Only for submissions you trust."
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=_file, default=Path("grades.csv"), help="default: grades.csv")
     add("--jobs", type=_jobs, default=_default_jobs(), help="learners at a time (default: %(default)s)")
     add("--seconds", type=_seconds, default=30, help="limit for one answer, imports aside (default: 30)")
+    add("--lesson", action="append", choices=_LESSONS, help="grade only exercises of this one; may be repeated")
     add("--exercise", action="append", choices=GRADED, help="regrade this one alone; may be repeated")
     add("--due", type=_date, metavar="DATE", help="2027-01-31T23:59: what is newer is marked late")
     add("--changes", type=Path, metavar="CSV", help="points by hand (default: grades.changes.csv, if there)")
@@ -120,17 +122,18 @@ def _run(args: argparse.Namespace, folder: Path, refused: list[tuple[Path, str]]
     if fault := table.fault_of_out(args.out) or fault_of_sandbox(not args.unsafe):
         raise ValueError(fault)
     journal = Journal(_beside(args.out, ".journal"))
-    found, grading = _begun(args, journal)
+    found, grading = _begun(args, journal, {one.learner: one.digest for one in handed_in})
     exercises = [EXERCISES[name] for name in found.begun["exercises"] if name in EXERCISES]
     left = [one for one in handed_in if found.done.get(one.learner) != one.digest]
-    if len(left) < len(handed_in):
+    if not found.finished and len(left) < len(handed_in):
         print(f"Going on: {len(handed_in) - len(left)} of {len(handed_in)} learners are done.", file=sys.stderr)
     if grading.with_project and any(one.adapter for one in left):
         prepare(grading)
     hidden = (folder, args.folder.parent, args.out.parent)
     try:
         with _ended_by_signals():
-            grade_all(left, exercises, grading, args.jobs, hidden, journal)
+            if left:
+                grade_all(left, exercises, grading, args.jobs, hidden, journal)
     except (KeyboardInterrupt, Ended) as error:
         known = journal.read().done
         done = sum(known.get(one.learner) == one.digest for one in handed_in)
@@ -141,23 +144,35 @@ def _run(args: argparse.Namespace, folder: Path, refused: list[tuple[Path, str]]
     return 0
 
 
-def _begun(args: argparse.Namespace, journal: Journal) -> tuple[Found, Grading]:
-    """Go on with what was stopped, regrade one exercise, or begin anew.
+def _begun(args: argparse.Namespace, journal: Journal, digests: dict[str, str]) -> tuple[Found, Grading]:
+    """Go on with what was stopped, keep what is finished, regrade one exercise, or begin anew.
+
+    Where anything is new, all are graded on new inputs: pages that learners have seen tell of the old ones.
+
+    Args:
+        digests: learner -> digest of what is handed in now.
 
     Raises:
         ValueError: there is nothing to regrade an exercise of.
     """
     found = journal.read()
     seed = found.begun.get("seed")
-    begun = {"seconds": args.seconds, "isolated": not args.unsafe, "exercises": args.exercise or list(GRADED)}
+    asked = [name for name in GRADED if name.split(".")[0] in (args.lesson or _LESSONS)]
+    begun = {"seconds": args.seconds, "isolated": not args.unsafe, "exercises": args.exercise or asked}
     begun |= {"due": args.due.isoformat() if args.due else ""}
     if args.exercise and not seed:
         raise ValueError(f"{journal.path} is not there: grade all exercises once before you regrade one.")
-    wanted_seed = args.seed_from or seed
-    if not found.finished and found.begun == {**begun, "seed": wanted_seed}:
+    wanted = {**begun, "seed": args.seed_from or seed}
+    if not found.finished and found.begun == wanted:
         return found, _grading(found.begun)
-    if found.begun and not found.finished:
-        print("An earlier grading, with other options, was stopped. This one begins anew.", file=sys.stderr)
+    if found.whole == wanted and found.whole_done == found.done == digests:
+        print(f"Nothing is new, and all results stand. Move {journal.path} away to grade anew.", file=sys.stderr)
+        return found, _grading(found.begun)
+    if found.begun and not args.exercise:
+        was = "is finished" if found.finished else "was stopped"
+        new = sum(found.done.get(one) != digests.get(one) for one in found.done | digests)
+        why = f"{new} of the submissions new, changed or gone" if found.begun == wanted else "other options"
+        print(f"An earlier grading {was}. This one, with {why}, begins anew, on new inputs.", file=sys.stderr)
     fresh = args.seed_from or (seed if args.exercise else secrets.token_hex(16))  # graded again, on the same inputs
     journal.begin({**begun, "seed": fresh}, anew=not args.exercise)
     found = journal.read()
@@ -190,17 +205,18 @@ def _write(args: argparse.Namespace, found: Found, handed_in: list[Submission], 
     write_text(json.dumps(record, indent=1) + "\n", _beside(args.out, ".seed.json"))
     overview, feedback = args.out.with_name(f"{args.out.stem}.overview.html"), _feedback(args.out)
     same = [f"{PROJECT_ID}: one and the same adapter from {', '.join(names)}" for names in same_file(handed_in)]
-    pages.write(rows, overview, feedback, same)
+    pages.write(rows, overview, feedback, same + nobody)
     print(f"{args.out}: {table.summary(rows)}")
     print(f"{overview} shows all learners; {feedback} holds a page for each.")
     for remark in same:
         print(table.printable(remark))
-    if args.format:
-        book = args.out.with_name(f"{args.out.stem}.{args.format}.csv")
-        write_text(gradebook.FORMATS[args.format](rows), book)
-        print(f"{book} is for {args.format.capitalize()}'s gradebook.")
-    if nobody:
-        print(f"points by hand for nobody here: {table.printable('; '.join(nobody))}", file=sys.stderr)
+    for name, as_text in gradebook.FORMATS.items():
+        book = args.out.with_name(f"{args.out.stem}.{name}.csv")
+        if name == args.format or book.exists():  # one of an earlier call would tell of earlier points
+            write_text(as_text(rows), book)
+            print(f"{book} is for {name.capitalize()}'s gradebook.")
+    for remark in nobody:
+        print(table.printable(remark), file=sys.stderr)
 
 
 def _sorted(found: Found, handed_in: list[Submission]) -> list[Row]:

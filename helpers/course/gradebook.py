@@ -1,6 +1,7 @@
 """The sums of points as the gradebooks of Canvas and Moodle import them, and points that somebody changed by hand."""
 
 import csv
+import difflib
 import html
 import math
 from dataclasses import dataclass, replace
@@ -76,19 +77,22 @@ class Change:
 def changes(path: Path) -> dict[tuple[str, str], Change]:
     """Read the points that somebody changed: a CSV with learner, exercise, points, reason.
 
+    A spreadsheet may have written it: with semicolons, 0,5 for a half, and in the encoding of Windows.
+
     Raises:
         ValueError: it cannot be read, or a line of it is not complete; the message names the line.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = list(csv.DictReader(file))
+        text = _text(path.read_bytes())
+        separator = ";" if ";" in text.partition("\n")[0] else ","
+        lines = list(csv.DictReader(text.splitlines(keepends=True), delimiter=separator))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} cannot be read ({error}). It should be a CSV with {', '.join(CHANGED)}.") from None
     found = {}
     for number, line in enumerate(lines, start=2):
         learner, exercise, points, reason = ((line.get(column) or "").strip() for column in CHANGED)
         try:
-            value = float(points)
+            value = float(points.replace(",", "."))
         except ValueError:
             value = math.nan
         if not (learner and exercise and reason and math.isfinite(value) and value >= 0):
@@ -103,8 +107,15 @@ def changes(path: Path) -> dict[tuple[str, str], Change]:
     return found
 
 
+def _text(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252")
+
+
 def changed(rows: list[Row], by_hand: dict[tuple[str, str], Change]) -> tuple[list[Row], list[str]]:
-    """The rows with the points that somebody gave by hand; and who is named there without having a row.
+    """The rows with the points that somebody gave by hand; and a sentence on each line that is for no row.
 
     The learner may be named as the table names it, with an apostrophe in front where it starts like a formula.
     """
@@ -117,4 +128,10 @@ def changed(rows: list[Row], by_hand: dict[tuple[str, str], Change]) -> tuple[li
             points = int(change.points) if change.points == int(change.points) else change.points
             row = replace(row, points=points, reason=f"{_BY_HAND}{change.reason}{was}")
         new.append(row)
-    return new, [f"{learner}, {exercise}" for learner, exercise in left]
+    return new, [_stray(*key, {row.learner for row in rows}) for key in left]
+
+
+def _stray(learner: str, exercise: str, learners: set[str]) -> str:
+    said = f"points by hand for nobody here: {learner}, {exercise}"
+    close = difflib.get_close_matches(learner, learners - {learner}, n=1)
+    return f"{said} (is {close[0]} meant?)" if close else said

@@ -17,6 +17,8 @@ class Found:
     finished: bool = False
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)  # (learner, exercise) -> the newest
     done: dict[str, str] = field(default_factory=dict)  # learner -> digest of the submission; of the last grading
+    whole: dict = field(default_factory=dict)  # as begun, of the first grading here, which was one of all exercises
+    whole_done: dict[str, str] = field(default_factory=dict)  # as done, of that grading
 
 
 class Journal:
@@ -45,6 +47,8 @@ class Journal:
     def _apply(found: Found, entry: dict) -> None:
         if "begun" in entry:
             found.begun, found.finished, found.done = entry["begun"], False, {}
+            if not found.whole:
+                found.whole, found.whole_done = found.begun, found.done
         elif "finished" in entry:
             found.finished = True
         else:

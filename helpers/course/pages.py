@@ -3,6 +3,7 @@
 import hashlib
 import html
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,7 +60,8 @@ def write(rows: list[Row], overview: Path, folder: Path, remarks: Sequence[str] 
 
 def page_name(learner: str) -> str:
     """A file name that any system takes, another one for each learner."""
-    kept = re.sub(r"[^A-Za-z0-9]+", "-", learner).strip("-")[:40]
+    plain = "".join(sign for sign in unicodedata.normalize("NFKD", learner) if not unicodedata.combining(sign))
+    kept = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-")[:40]
     return f"{kept or 'learner'}-{hashlib.sha256(learner.encode(errors='surrogatepass')).hexdigest()[:8]}.html"
 
 

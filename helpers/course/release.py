@@ -1,6 +1,8 @@
 """`python -m helpers release LESSON --out DIR`: the zip to hand out: a lesson, its exercises, the package."""
 
 import argparse
+import os
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ from helpers.download import CourseError, written_aside
 
 ROOT = Path(__file__).parents[2]
 ALWAYS = ("README.md", "LICENSE", "Makefile", ".setup.sh", "environment.yml", "requirements.txt", "pyproject.toml")
+_LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\(([^()#:\s]+)(#[^()\s]*)?\)")  # to a file, in Markdown; not of a picture
 _DATE = (2026, 1, 1, 0, 0, 0)  # the same files make the same zip
 
 
@@ -27,9 +30,23 @@ def run(args: argparse.Namespace) -> int:
         for path in files:
             entry = zipfile.ZipInfo(f"lesson_{args.lesson}/{path.relative_to(args.course).as_posix()}", _DATE)
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
-    print(f"{target}: {len(files)} files, {target.stat().st_size / 2**20:.1f} MiB, no solutions.")
+            archive.writestr(entry, _content(path, args.course, set(files)), zipfile.ZIP_DEFLATED)
+    size = target.stat().st_size / 2**20
+    print(f"{target}: {len(files)} files, {size:.1f} MiB, no solutions. The checks are in it, and can be read.")
     return 0
+
+
+def _content(path: Path, course: Path, files: set[Path]) -> bytes:
+    """Of a file; links to what the course has and the zip has not are plain text."""
+    if path.suffix not in (".md", ".ipynb"):
+        return path.read_bytes()
+
+    def linked(match: re.Match) -> str:
+        to = Path(os.path.normpath(path.parent / match[2]))
+        held = to in files or any(to in file.parents for file in files) or not to.is_relative_to(course)
+        return match[0] if held or not to.exists() else match[1]
+
+    return _LINK.sub(linked, path.read_text(encoding="utf-8")).encode()
 
 
 def handed_out(course: Path, lesson: int) -> Iterator[Path]:

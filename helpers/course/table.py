@@ -69,9 +69,9 @@ def printable(value: object) -> str:
 
 
 def summary(rows: list[Row]) -> str:
-    """How many rows of each kind, those that ran apart by whether they are right; what was hardest, and why."""
-    kinds = Counter(("right" if row.points else "wrong") if row.status == "ok" else row.status for row in rows)
-    order = ("right", "wrong", *STATUSES[1:])
+    """How many rows of each kind, those with points or that ran apart by their points; what was hardest, and why."""
+    kinds = Counter(_kind(row) for row in rows)
+    order = ("right", "in part", "wrong", *STATUSES[1:])
     lines = [f"{len(rows)} rows: " + ", ".join(f"{kinds[kind]} {kind}" for kind in order if kinds[kind])]
     if hardest := min(shares_of_points(rows).items(), key=lambda item: item[1], default=None):
         lines.append(f"hardest exercise: {hardest[0]} ({hardest[1]:.0%} of its points)")
@@ -82,9 +82,15 @@ def summary(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def _kind(row: Row) -> str:
+    if row.points:  # whatever it did: somebody may have given them by hand
+        return "right" if row.points >= row.of else "in part"
+    return "wrong" if row.status == "ok" else row.status
+
+
 def shares_of_points(rows: list[Row]) -> dict[str, float]:
     """Of each exercise that was graded for somebody: the points given, of those that could be, from 0 to 1."""
-    tried = [row for row in rows if row.status not in ("missing", "refused")]
+    tried = [row for row in rows if row.points or row.status not in ("missing", "refused")]
     given, possible = Counter(), Counter()
     for row in tried:
         given[row.exercise] += row.points
