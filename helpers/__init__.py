@@ -6,6 +6,7 @@
 1  eight_bit   a frozen 8-bit model: one function everywhere, in less memory
 2  model       the model file, five precisions      feedback    ratings, pairs, prompts
    plan        what fits which card                 adapters    the shared reference, and what breaks it
+   gate        a feed-forward block that keeps two tensors, not three
 3  backbone    one model, four roles                settings    of a PPO run, and the runs that are refused
 4  reward      score texts, train the adapter       rollout     write responses, and let every role judge them
    checkpoint  save and resume, whatever kills it

@@ -39,7 +39,7 @@ def lean(model: nn.Module) -> Iterator[None]:
     layers = _eight_bit_layers(model)
     left = [layer for layer in layers if "forward" not in vars(layer)]  # the others multiply so already: one buffer
     ends = [model.get_input_embeddings(), model.get_output_embeddings()] if layers and _in_bfloat16_is_fast() else []
-    with _forwards(dict.fromkeys(left, functools.partial(_frozen, _Floats()))), _halved(ends):
+    with forwards(dict.fromkeys(left, functools.partial(_frozen, _Floats()))), _halved(ends):
         yield
 
 
@@ -51,12 +51,12 @@ def in_bfloat16(model: nn.Module) -> Iterator[None]:
     inputs and outputs are rounded; and, as with a model in bfloat16, no log-probability is to be taken from it.
     """
     layers = _eight_bit_layers(model) if _in_bfloat16_is_fast() else []
-    with _forwards(dict.fromkeys(layers, functools.partial(_rounded, _Floats()))):
+    with forwards(dict.fromkeys(layers, functools.partial(_rounded, _Floats()))):
         yield
 
 
 @contextlib.contextmanager
-def _forwards(changed: dict[nn.Module, Callable]) -> Iterator[None]:
+def forwards(changed: dict[nn.Module, Callable]) -> Iterator[None]:
     """Other forwards inside, each called with its layer."""
     before = {layer: vars(layer).get("forward") for layer in changed}
     for layer, forward in changed.items():
@@ -76,16 +76,27 @@ def _halved(ends: list[nn.Module]) -> Iterator[None]:
     if not all(map(_can_be_halved, ends)):
         ends = []
     weights = {end.weight for end in ends}  # one, if they are tied
+    if weights:
+        _give_free_memory_back()  # for a moment, both sizes are there
     for weight in weights:
         weight.data = weight.data.bfloat16()
     try:
-        with _forwards({end: _looked_up if type(end) is nn.Embedding else _multiplied for end in ends}):
+        with forwards({end: _looked_up if type(end) is nn.Embedding else _multiplied for end in ends}):
             yield
     finally:
         if weights:
-            _give_free_memory_back()  # or what the training has freed would still be there beside the larger numbers
+            _give_free_memory_back()
         for weight in weights:
-            weight.data = weight.data.float()
+            _widen(weight)
+
+
+def _widen(weight: Tensor) -> None:
+    """To float32, half by half: not all of both is there at once."""
+    half, wide = len(weight) // 2, torch.empty_like(weight, dtype=torch.float32)
+    wide[half:] = weight.data[half:]
+    rest = weight.data[:half].clone()
+    weight.data = wide  # frees what was there
+    wide[:half] = rest
 
 
 def _can_be_halved(end: nn.Module) -> bool:

@@ -193,6 +193,7 @@ def kept_by_layer(shape: Shape, job: Job) -> int:
       take another way, which keeps its weights, one for each head and token before, and no output: the larger counts.
     - LoRA keeps its input in float32: a copy of its own for each adapter if numbers are of 2 bytes, else one for all
       that have the same input; and A x.
+    - A gated feed-forward block keeps gate, up and silu(gate); in PPO the first two (`helpers.gate`).
     - 8-bit layers of bitsandbytes keep their input, frozen or not. What PPO has instead (`helpers.eight_bit`) and 4-bit
       layers do not.
     """
@@ -206,7 +207,8 @@ def kept_by_layer(shape: Shape, job: Job) -> int:
     eight = job.precision == "8bit" and job.method != "ppo"
     if shape.family == "gpt_neox":  # one input of both norms; values are a view of all that `query_key_value` returned
         return kept + number * (3 * width + 4 + inner) + eight * number * (2 * width + inner)
-    return kept + 2 * (4 * width + 4) + 3 * number * inner + eight * number * (width + inner)
+    gated = 2 if job.method == "ppo" else 3
+    return kept + 2 * (4 * width + 4) + gated * number * inner + eight * number * (width + inner)
 
 
 def _logits(shape: Shape, job: Job) -> dict[str, int]:

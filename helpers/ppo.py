@@ -27,6 +27,7 @@ from helpers.formulas import (
     rewards_per_token,
     value_losses,
 )
+from helpers.gate import lean_gates
 from helpers.memory import peak_bytes
 from helpers.reward import AdapterReward
 from helpers.rollout import Limits, Reward, Rollout, Scores, Written, decoded, generate, judged, sample_table
@@ -103,7 +104,7 @@ class PPOTrainer:
         """Do `updates` more updates; returns `history`, one dictionary of metrics for each update so far."""
         silent = {} if self.accelerator.is_main_process else {"disable": True}  # else the user's TQDM_DISABLE decides
         bar = tqdm(range(updates), desc="ppo", unit="update", **silent)
-        with eight_bit.lean(self.model):
+        with eight_bit.lean(self.model), lean_gates(self.model):
             for _ in bar:
                 started = time.perf_counter()
                 rollout = self._roll_out()
@@ -197,13 +198,11 @@ class PPOTrainer:
         """One optimizer step on a minibatch."""
         tokens = self._sum(rollout.response_mask[rows].sum())
         while True:
-            self.optimizer.zero_grad()
             sums = self._with_less_memory(
                 "micro_batch", lambda: self._accumulate(rollout, advantages, returns, rows, tokens)
             )
             for parameter in self.trained:
-                gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-                parameter.grad = self._sum(gradient) / self.loss_scale
+                parameter.grad = self._sum(parameter.grad).div_(self.loss_scale)
             norm = nn.utils.clip_grad_norm_(self.trained, self.config.max_grad_norm)
             if torch.isfinite(norm) or self.loss_scale == 1:
                 break
@@ -216,12 +215,13 @@ class PPOTrainer:
             for parameter in self.trained[:-2]:
                 parameter.grad = None  # a gradient of 0 would still let Adam decay the adapter
         self.optimizer.step()
-        self.optimizer.zero_grad()
         return metrics | {"val/ratio_min": ratios.min().item(), "val/ratio_max": ratios.max().item()}
 
     def _accumulate(self, rollout: Rollout, advantages: Tensor, returns: Tensor, rows: Tensor, tokens: Tensor) -> dict:
         """Gradients of a minibatch, in micro-batches whose *sums* are divided by the minibatch's token count."""
         config, device = self.config, tokens.device
+        for parameter in self.trained:  # one born in the backward would lie amid what that frees: a scattered heap
+            parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.zero_()
         totals = {name: torch.zeros((), device=device) for name in MEANS} | {"ratios": torch.ones(2, device=device)}
         policy_weight = 0.0 if len(self.history) < config.value_warmup_updates else 1.0
         for part, count in full_batches(rows, self.micro_batch):
@@ -305,7 +305,6 @@ class PPOTrainer:
                 rows = getattr(self, size)
                 if rows == 1:
                     raise
-                self.optimizer.zero_grad()
                 setattr(self, size, rows // 2)
                 print(f"Out of memory: {size} goes from {rows} to {rows // 2}, and this step is repeated.", flush=True)
 

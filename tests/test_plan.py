@@ -30,6 +30,7 @@ from helpers import backbone, bill, memory, plan
 from helpers.course import plan as course_plan
 from helpers.eight_bit import lean
 from helpers.formulas import token_logprobs
+from helpers.gate import lean_gates
 from helpers.plan import Job
 from helpers.ppo import PPOConfig, PPOTrainer
 from helpers.shapes import MODELS, shape_of
@@ -136,7 +137,7 @@ def test_activations_planned_are_what_the_backbone_keeps(precision, top, tmp_pat
     mask[0, 0] = 0
     states = split.trunk(tokens, mask)
     given = {t.untyped_storage().data_ptr() for t in (states.hidden, *states.arguments["position_embeddings"])}
-    with lean(split.model), memory.saved_for_backward(split.model) as kept:
+    with lean(split.model), lean_gates(split.model), memory.saved_for_backward(split.model) as kept:
         split.top(states)
     counted = memory.stored_bytes(t for t in kept if t.untyped_storage().data_ptr() not in given)
     job = Job(precision=precision, r=4, batch=3, micro_batch=3, length=12, on_gpu=False)

@@ -251,6 +251,21 @@ def test_gradients_of_one_step_are_gone_in_the_next():
     assert far(trainer.optimizer.seen[1], trainer.optimizer.seen[0]) < 1e-4
 
 
+def test_gradients_stand_before_each_forward_and_stay_in_their_place(monkeypatch):
+    """One born in the backward would lie amid the activations that it frees, and keep the heap from closing again."""
+    trainer, places = trainer_of(config=config_of(per_device_train_batch_size=2)), set()
+    top = trainer.backbone.top
+
+    def seen(states):
+        if torch.is_grad_enabled():
+            places.add(tuple(p.grad is not None and p.grad.data_ptr() for p in trainer.trained))
+        return top(states)
+
+    monkeypatch.setattr(trainer.backbone, "top", seen)
+    trainer.train(2)
+    assert len(places) == 1 and False not in places.pop()
+
+
 def test_built_optimizer_is_adam_with_the_epsilon_of_ppo():
     optimizer = trainer_of().optimizer
     assert isinstance(optimizer, torch.optim.AdamW)

@@ -20,8 +20,8 @@ TRL_MICRO_BATCH = 4
 
 
 def micro_batch(precision: str, layers: str) -> int:
-    """This trainer's: 8, or 6 where its time is to spare, and memory is not."""
-    return 6 if (precision, layers) == ("bf16", "all") else 8
+    """This trainer's: 8, or less where time is to spare, and memory is not."""
+    return {("bf16", "all"): 6, ("8bit", "top"): 4}.get((precision, layers), 8)
 
 
 def own(job: SimpleNamespace) -> dict:
