@@ -3,6 +3,7 @@
 0  formulas    every equation of the course         download    fetch and verify, write whole or not at all
    bill        the memory bill, predicted           memory      the same, counted on a live model
    shapes      of published models                  device      CPU or GPU, and the precision that suits it
+   products    of float32 matrices on a CPU, by the faster library
 1  eight_bit   a frozen 8-bit model: one function everywhere, in less memory
 2  model       the model file, five precisions      feedback    ratings, pairs, prompts
    plan        what fits which card                 adapters    the shared reference, and what breaks it

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from helpers.adapters import reference as without_adapters
 from helpers.eight_bit import read_rows_alone
+from helpers.products import product
 
 CHUNK_LOGITS = 2**19  # logits that exist at the same time
 
@@ -170,12 +171,12 @@ class _TokenLogprobs(torch.autograd.Function):
         total, average = torch.zeros_like(highest), 0.0  # Σ exp(logit - highest), and Σ exp(logit - highest) · W
         for part in weight.split(size):
             part = part.to(dtype)
-            logits = (rows @ part.T).float().mul_(scale)
+            logits = product(rows, part).float().mul_(scale)
             higher = torch.maximum(highest, logits.amax(1, keepdim=True))
             shrunk, shares = (highest - higher).exp_(), logits.sub_(higher).exp_()
             total = total * shrunk + shares.sum(1, keepdim=True)
             if context.needs_input_grad[0]:
-                average = average * shrunk + shares.to(dtype) @ part
+                average = average * shrunk + product(shares.to(dtype), part.T)
             highest = higher
         chosen = weight[tokens].float()
         if context.needs_input_grad[0]:

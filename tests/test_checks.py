@@ -183,6 +183,16 @@ def test_check_names_the_line_of_an_error_in_the_answer_and_the_shapes_there():
     assert isinstance(stopped.value.__cause__, RuntimeError)
 
 
+def test_check_of_an_answer_that_asks_a_dictionary_for_what_it_has_not_lists_its_keys():
+    def misspelt(logs):
+        first = logs["run 1"]
+        return first["reward"]
+
+    there = r"there  logs with the keys 'run 1', .*'run 6', first with the keys 'loss', .*'people agree'"
+    with pytest.raises(AnswerFailed, match=there):
+        check("6.4", misspelt)
+
+
 def test_error_in_what_an_answer_calls_is_told_where_it_stands():
     def product(left, right):
         return left @ right

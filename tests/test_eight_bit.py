@@ -8,15 +8,16 @@ import torch
 from tiny_ppo import config_of, llama, policy_of, reproducible, trainer_of, uneven_tokens
 from torch import nn
 
-from helpers import eight_bit
+from helpers import eight_bit, products
 from helpers.backbone import Backbone
 from helpers.rollout import Limits, generate
 
 
 @pytest.fixture(autouse=True)
 def processor(monkeypatch):
-    """One that multiplies in bfloat16."""
+    """One that multiplies in bfloat16, and in float32 as bitsandbytes does."""
     monkeypatch.setattr(eight_bit, "best_precision", lambda: ("bf16", ""))
+    monkeypatch.setattr(products, "_mkl_is_slow", lambda: False)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from helpers.checks.verdicts.compare import Verdict
 
 _failures: Counter[str] = Counter()  # of each exercise, in this notebook
 _MOST_OF_AN_ERROR = 1000  # letters
+_MOST_KEYS = 8  # of a dictionary
 _SEED = 11  # fixed, so that a learner who runs the cell again sees the same figures
 
 
@@ -48,7 +49,7 @@ def check(exercise_id: str, answer: Callable) -> None:
 
     Raises:
         MissingAnswer: the exercise has not been filled in.
-        AnswerFailed: an error in the answer: its line, and the tensors there.
+        AnswerFailed: an error in the answer: its line, and the tensors and dictionaries there.
         WrongAnswer: got, due and the likeliest cause.
     """
     asked = exercise(exercise_id)
@@ -118,17 +119,21 @@ def _of_an_error(asked: Exercise, answer: Callable, error: Exception) -> str | N
         return None
     _failures[asked.id] += 1
     frame, number = own[-1]
-    there = [_described(name, value) for name, value in frame.f_locals.items() if isinstance(value, torch.Tensor)]
+    shown = {name: value for name, value in frame.f_locals.items() if isinstance(value, (torch.Tensor, dict))}
     return (
         f"Exercise {asked.id} stopped with an error in your answer.\n\n"
         f"  line   {linecache.getline(frame.f_code.co_filename, number).strip()}\n"
         f"  error  {''.join(traceback.format_exception_only(error)).strip()[:_MOST_OF_AN_ERROR]}\n"
-        f"  there  {', '.join(there) or 'no tensors'}{_offered_hint(asked)}"
+        f"  there  {', '.join(map(_described, shown, shown.values())) or 'no tensors'}{_offered_hint(asked)}"
     )
 
 
-def _described(name: str, tensor: torch.Tensor) -> str:
+def _described(name: str, value: torch.Tensor | dict) -> str:
+    """A tensor's shape and dtype; a dictionary's keys."""
+    if isinstance(value, dict):
+        keys = ", ".join(map(repr, list(value)[:_MOST_KEYS]))
+        return f"{name} with the keys {keys}{' …' if len(value) > _MOST_KEYS else ''}"
     try:
-        return f"{name} {tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
+        return f"{name} {tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}"
     except Exception:  # a nested tensor has no shape
-        return f"{name}, a {type(tensor).__name__}"
+        return f"{name}, a {type(value).__name__}"

@@ -72,7 +72,7 @@ def elsewhere(found: dict) -> str:
     shares = ("time_ratio", "memory_ratio")
     time, memory = (", ".join(f"{found['settings'][name][kind]:.2f}" for name in SETTINGS) for kind in shares)
     says = f"Elsewhere, in the same order: {time} of TRL's time, {memory} of its memory. {growth(found['growth'])}"
-    return f"{says} {found['machine']}, with AMX; {found['date']}."
+    return f"{says} {found['machine']}, with AMX; {found['date']}, before `helpers.gate`."
 
 
 def _cost(size: dict) -> str:

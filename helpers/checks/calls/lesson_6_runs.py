@@ -29,7 +29,15 @@ STEPS = 4
 def grpo_run_inputs(seed: int) -> dict:
     """Tables with a row of bytes (`LINES`) for each of seven runs of one model, in an order that the seed decides."""
     generator = torch.Generator().manual_seed(seed)
-    return {"kept": torch.stack([_drawn_ledgers(generator) for _ in range(TABLES)])}
+    return {"kept": _in_orders(generator, [_drawn_ledgers(generator) for _ in range(TABLES)])}
+
+
+def _in_orders(generator: torch.Generator, tables: list[Tensor]) -> Tensor:
+    """The rows of the tables in drawn orders, every other one the reverse of the one before: so of any two runs each
+    comes first in some table, and who cannot tell them apart is found out whatever the seed."""
+    orders = [torch.randperm(len(tables[0]), generator=generator) for _ in range(0, len(tables), 2)]
+    both = [order for one in orders for order in (one, one.flip(0))]
+    return torch.stack([table[order] for table, order in zip(tables, both, strict=True)])
 
 
 def _drawn_ledgers(generator: torch.Generator) -> Tensor:
@@ -60,7 +68,7 @@ def _drawn_ledgers(generator: torch.Generator) -> Tensor:
                 0 if reference == "none" else 4 * responses * (1 if method == "DPO" else length),
             ]
         )
-    return torch.tensor(rows, dtype=torch.int64)[torch.randperm(len(rows), generator=generator)]
+    return torch.tensor(rows, dtype=torch.int64)
 
 
 def call_grpo_run(answer: Callable, inputs: dict) -> dict:
@@ -78,7 +86,7 @@ def ledgers(inputs: dict) -> list[dict[str, dict[str, int]]]:
 def outdated_reference_inputs(seed: int) -> dict:
     """Tables with figures (`METRICS`) of the first steps of six DPO runs, in an order that the seed decides."""
     generator = torch.Generator().manual_seed(seed)
-    return {"logs": torch.stack([_drawn_logs(generator) for _ in range(TABLES)])}
+    return {"logs": _in_orders(generator, [_drawn_logs(generator) for _ in range(TABLES)])}
 
 
 def _drawn_logs(generator: torch.Generator) -> Tensor:
@@ -103,8 +111,7 @@ def _drawn_logs(generator: torch.Generator) -> Tensor:
                 shift = 0.06 + abs(noise(0.03))
             loss = math.log1p(math.exp(rejected - chosen))
             rows.append([loss, loss + shift, chosen + 0.0, rejected + 0.0, agree])  # -0.0 becomes 0.0
-    logs = torch.tensor(rows, dtype=torch.float64).view(6, STEPS, len(METRICS))
-    return logs[torch.randperm(6, generator=generator)]
+    return torch.tensor(rows, dtype=torch.float64).view(6, STEPS, len(METRICS))
 
 
 def call_outdated_reference(answer: Callable, inputs: dict) -> dict:

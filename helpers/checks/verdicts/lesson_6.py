@@ -20,6 +20,11 @@ _DPO_HINTS = {
     "beta_forgotten": "beta is missing. It scales the margin, inside the sigmoid: at {due:.4g} you have {got:.4g}.",
     "beta_outside": "beta stands in front of the logarithm. It belongs inside the sigmoid, times the margin; outside "
     "it would only change the learning rate.",
+    "beta_fixed": "You take beta = 0.1, TRL's default, whatever beta is given: it is an argument of the function.",
+    "beta_on_one": "beta scales one of the two log-ratios only. It multiplies their difference: put a bracket around "
+    "both.",
+    "two_sigmoids": "You take the log-sigmoid of each text by itself, and subtract. The preference is *one* sigmoid, "
+    "of the difference.",
     "beta_divides": "You divide by beta. A larger beta makes the same margin count for more: it multiplies.",
     "probabilities": "This is the probability that the chosen one is preferred. The loss is minus its logarithm.",
     "probability_of_error": "This is one minus the probability of the preference. The loss is minus the logarithm of "
@@ -50,6 +55,8 @@ _GROUP_HINTS = {
     "where all do well, would then teach less. Take it along dim 1, too.",
     "squares_counted": "The mean is right, but unscored places add to the squares of your standard deviation. Put 0 "
     "there *after* the mean is taken off.",
+    "all_in_the_spread": "The mean is right, but your standard deviation divides by the places of the row less one. "
+    "Unscored ones are not in it: divide by how many were scored, less one.",
     "inside_the_root": "Groups with a small spread are off: the 1e-4 stands inside your root, where it weighs as much "
     "as a spread of 0.01. Take the root first.",
     "another_guard": "Groups with a small spread are off: what you add to the standard deviation is not 1e-4.",
@@ -92,6 +99,11 @@ def _dpo_causes(inputs: dict, chosen: Tensor, rejected: Tensor, beta: float, due
         ("swapped", loss(beta * (rejected - chosen))),
         ("beta_forgotten", loss(chosen - rejected)),
         ("beta_outside", beta * loss(chosen - rejected)),
+        ("beta_fixed", loss(0.1 * (chosen - rejected))),
+        ("beta_on_one", loss(beta * chosen - rejected)),
+        ("beta_on_one", loss(chosen - beta * rejected)),
+        ("two_sigmoids", loss(beta * chosen) - loss(beta * rejected)),
+        ("two_sigmoids", loss(beta * chosen) + loss(-beta * rejected)),
         ("beta_divides", loss((chosen - rejected) / beta)),
         ("probabilities", (-due).exp()),
         ("minus_probability", -(-due).exp()),
@@ -147,6 +159,7 @@ def _group_causes(inputs: dict, due: Tensor) -> Causes:
             for each in (rewards - mean, zeroed - mean)
             for free in ((count - 1).clamp_min(1), count, rewards.shape[1] - 1)
         ],
+        "all_in_the_spread": [off / (off.std(1, correction=free, keepdim=True) + 1e-4) for free in (1, 0)],
         "inside_the_root": [off / (variance + 1e-4).sqrt()],
         "another_guard": [off / (variance.sqrt() + guard) for guard in _OTHER_GUARDS],
         "columns": [_columns(rewards, scored)],
