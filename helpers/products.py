@@ -9,6 +9,7 @@ from torch.nn.functional import linear
 
 _CPU = Path("/proc/cpuinfo")  # on Linux
 
+
 def product(x: Tensor, weight: Tensor) -> Tensor:
     """x Wᵀ, without gradients.
 

@@ -106,7 +106,8 @@ def test_file_that_is_none_of_tensors_is_refused(tmp_path, tiny, content, reason
 def test_link_and_folder_in_the_place_of_the_file_are_refused(tmp_path, tiny):
     (tmp_path / "elsewhere").write_bytes(save(adapter()))
     (tmp_path / project.FILE).symlink_to(tmp_path / "elsewhere")
-    assert project.verdict_on(tmp_path / project.FILE, seed=0).hint_name == "unreadable"
+    verdict = project.verdict_on(tmp_path / project.FILE, seed=0)
+    assert verdict.hint_name == "unreadable" and "links are not followed" in verdict.reason
     (tmp_path / project.FILE).unlink()
     (tmp_path / project.FILE).mkdir()
     assert project.verdict_on(tmp_path / project.FILE, seed=0).hint_name == "unreadable"
@@ -130,7 +131,7 @@ def test_configuration_that_was_handed_in_is_not_read(tmp_path, tiny, monkeypatc
         ({"text": "one one one one one one one one one one"}, "repeating"),
         ({"reward": -0.5}, "worse"),
         ({"reward": 0.01}, "nothing_shown"),
-        ({"lexicon": 0.01}, "unconfirmed"),
+        ({"lexicon": 0.01}, "too_little"),
         ({"lexicon": -0.4}, "unconfirmed"),
         ({"kl": float("nan")}, "not_finite"),
     ],
@@ -152,6 +153,24 @@ def test_learner_whose_adapter_went_too_far_sees_the_figures_and_the_reason(tmp_
     with pytest.raises(WrongAnswer, match=r"not passed yet: the KL is above 8 nats"):
         project.check_project(handed_in(tmp_path, adapter()).parent)
     assert "KL, nats a response       +30.00" in capsys.readouterr().out
+
+
+def test_learner_sees_a_sign_on_changes_alone(tmp_path, tiny, monkeypatch, capsys):
+    monkeypatch.setattr(project, "before", lambda *_: responses())
+    monkeypatch.setattr(project, "_after", lambda *_: after())
+    project.check_project(handed_in(tmp_path, adapter()).parent)
+    *figures, _ = capsys.readouterr().out.splitlines()
+    signed = {line[:24].strip(): "+" in line or "-" in line[24:] for line in figures}
+    unsigned = ["distinct-2, share kept", "reward, half-width", "lexicon, half-width"]
+    assert [name for name, is_signed in signed.items() if not is_signed] == unsigned and len(signed) == 7
+
+
+@pytest.mark.parametrize(("lexicon", "said"), [(0.01, "more updates, or larger batches"), (-0.01, "it looks hacked")])
+def test_lexicon_that_rose_a_little_is_told_apart_from_one_that_did_not(tmp_path, tiny, monkeypatch, lexicon, said):
+    monkeypatch.setattr(project, "before", lambda *_: responses())
+    monkeypatch.setattr(project, "_after", lambda *_: after(lexicon=lexicon))
+    with pytest.raises(WrongAnswer, match=said):
+        project.check_project(handed_in(tmp_path, adapter()).parent)
 
 
 @pytest.mark.real

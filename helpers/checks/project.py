@@ -38,7 +38,7 @@ _BLOCKS = {"self_attn": ("q_proj", "k_proj", "v_proj", "o_proj"), "mlp": ("gate_
 REASONS = {
     "missing": f"there is no {FILE}",
     "too_large": f"{FILE} is larger than {MOST_BYTES:,} bytes: take a smaller rank, fewer modules or fewer layers",
-    "unreadable": f"{FILE} is no file of tensors: hand in the one that the trainer's save wrote",
+    "unreadable": f"{FILE} is no file of tensors (links are not followed): hand in what the trainer's save wrote",
     "names": f"{FILE} holds something else than LoRA matrices of a language model's linear layers",
     "incomplete": "some adapted layer lacks a matrix, or not every adapted layer has the same modules",
     "shapes": "a matrix does not fit the course's model, or the ranks differ",
@@ -51,7 +51,9 @@ REASONS = {
     "repeating": f"distinct-2 is below {LEAST_VARIETY:g} of what it was: the policy repeats itself",
     "worse": "the reward fell, and its interval lies wholly below 0",
     "nothing_shown": "the 95% interval of the reward's change contains 0: more updates, or a higher learning rate",
-    "unconfirmed": "the reward rose, and the interval of the lexicon's change does not lie above 0: it looks hacked",
+    "unconfirmed": "the reward rose, and the lexicon, on which nothing was trained, did not: it looks hacked",
+    "too_little": "the lexicon rose by too little to be shown, for the 95% interval of its change contains 0: more "
+    "updates, or larger batches",
 }
 
 
@@ -96,7 +98,8 @@ def check_project(folder: Path | str = ".", seed: int = 11) -> None:
             f"Exercise 5.4 waits for your adapter: put {FILE} beside this notebook, and run this again."
         )
     for name, value in verdict.figures.items():
-        print(f"{name:24}{value:+8.2f}")
+        sign = "" if name.endswith(("half-width", "share kept")) else "+"
+        print(f"{name:24}{value:{sign}8.2f}")
     if not verdict.passed:
         raise WrongAnswer(f"Exercise 5.4 is not passed yet: {verdict.reason}.")
     print("Exercise 5.4 is passed: the reward rose, the lexicon confirms it, and it is still language.")
@@ -154,7 +157,8 @@ def verdict_of(unchanged: Responses, after: Responses) -> ProjectVerdict:
         "repeating": variety < LEAST_VARIETY,
         "worse": reward + half < 0,
         "nothing_shown": reward - half <= 0,
-        "unconfirmed": lexicon - lexicon_half <= 0,
+        "unconfirmed": lexicon <= 0,
+        "too_little": lexicon - lexicon_half <= 0,
     }
     fault = next((name for name, is_so in faults.items() if is_so), "")
     return _failed(fault, figures) if fault else ProjectVerdict(True, figures=figures)

@@ -1,5 +1,6 @@
 """Inputs and calls of lesson 4: one backbone, four roles."""
 
+import math
 import weakref
 from collections.abc import Callable
 
@@ -74,13 +75,13 @@ def call_accumulated_gradient(answer: Callable, inputs: dict) -> dict:
 
     def keep(tensor: Tensor) -> _Kept:
         alive.add(found := _Kept(tensor))
-        kept.append(sum(len(other.tensor) for other in alive))
+        kept.append(sum(_sequences(other.tensor) for other in alive))
         return found
 
     def token_losses(rows) -> Tensor:
         """Squared errors of some sequences at every position, padding included; (rows, response)."""
         errors = inputs["features"][rows] @ weight - inputs["targets"][rows]
-        asked.append(len(errors) if errors.dim() == 2 else 1)
+        asked.append(_sequences(errors))
         with saved_tensors_hooks(keep, lambda found: found.tensor):
             return errors.square()
 
@@ -92,6 +93,11 @@ def call_accumulated_gradient(answer: Callable, inputs: dict) -> dict:
         "most_kept": max(kept),
         "weight_changed": any_changed([inputs["weight"]], [weight.detach()]),
     }
+
+
+def _sequences(errors: Tensor) -> int:
+    """How many sequences these errors are of; those of a single one, (response,), are one row, too."""
+    return math.prod(errors.shape[:-1])
 
 
 class _Kept:

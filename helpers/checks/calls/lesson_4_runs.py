@@ -20,8 +20,9 @@ _UPDATES = 16
 def run_diagnosis_inputs(seed: int) -> dict:
     """Eight logs, two of each kind, in an order drawn from the seed.
 
-    The second of a kind differs: a healthy one learns more, one without a penalty less, and too high a learning rate
-    does its damage later and in one step. So neither a reward nor the first or the mean ratio tells.
+    The second of a kind differs: a healthy one learns more, one without a penalty less; too high a learning rate does
+    its damage later and in one step, and the reward is that of a healthy one; a wrong reference is not far off. So
+    neither a reward, nor the first or the mean ratio, nor a KL of many nats tells.
     """
     draw = random.Random(seed)
     kinds = [(kind, is_second) for kind in SICKNESSES for is_second in (False, True)]
@@ -44,7 +45,7 @@ def _log(kind: str, draw: random.Random, is_second: bool) -> dict[str, list[floa
     reward = [gain * done**0.7 + draw.uniform(-0.12, 0.12) for done in progress]
     entropy = [spread * (1 - 0.15 * done) + draw.uniform(-1.5, 1.5) for done in progress]
     ratio = [draw.uniform(1.3, 2.2) for _ in progress]
-    if kind == "healthy" and is_second:
+    if kind in ("healthy", "learning_rate_too_high") and is_second:
         reward = [1.3 * value + 0.5 * done for value, done in zip(reward, progress, strict=True)]
     if kind == "no_kl_penalty":
         height = draw.uniform(45, 80)
@@ -56,13 +57,14 @@ def _log(kind: str, draw: random.Random, is_second: bool) -> dict[str, list[floa
         first = draw.randrange(4, 9) if is_second else 0
         after = progress[first + 1 :]
         kl[first + 1 :] = [draw.uniform(25, 90) for _ in after]
-        reward[first + 1 :] = [draw.uniform(-1.6, -0.4) for _ in after]
-        entropy[first + 1 :] = [draw.uniform(2, 20) for _ in after]
+        if not is_second:
+            reward[first + 1 :] = [draw.uniform(-1.6, -0.4) for _ in after]
+        entropy[first + 1 :] = [draw.uniform(11 if is_second else 2, 20) for _ in after]
         for update in (first, *([] if is_second else draw.sample(range(1, _UPDATES - 1), 3))):
             ratio[update] = draw.uniform(25, 30) if is_second else draw.uniform(40, 60)
     if kind == "wrong_reference":
-        offset = draw.uniform(22, 40)
-        kl = [offset + draw.uniform(-1, 1) + 0.3 * value for value in kl]
+        offset = draw.uniform(2, 6) if is_second else draw.uniform(22, 40)
+        kl = [offset * draw.uniform(0.95, 1.05) + 0.3 * value for value in kl]
     names = ("objective/kl", "objective/scores", "objective/entropy", "val/ratio_max")
     rows = zip(names, (kl, reward, entropy, ratio), strict=True)
     return {name: [round(value, 4) for value in values] for name, values in rows}

@@ -23,28 +23,34 @@ FIELDS = (
     "nll_before",
     "nll_after",
 )
-# One run of each kind. The figures are close to those of real runs of the course's trainer.
+# One run of each kind. The figures are close to those of real runs of the course's trainer. How far the reward rose
+# does not tell sound runs from hacked ones: both kinds are found among the small rises and among the large ones.
 DRAWN = {
-    "clear": (0.95, 0.11, 0.44, 0.06, 4.5, 0.91, 0.88, 3.5, 3.3),
-    "small": (0.12, 0.04, 0.05, 0.02, 0.8, 0.72, 0.70, 3.5, 3.5),
-    "far": (1.10, 0.12, 0.50, 0.06, 16.0, 0.90, 0.84, 3.5, 4.2),
-    "unconfirmed": (2.10, 0.20, 0.03, 0.08, 3.0, 0.91, 0.88, 3.5, 3.4),
-    "repeating": (1.80, 0.15, 0.52, 0.06, 9.0, 0.60, 0.42, 3.5, 3.4),  # lost less than 0.2, and more than a fifth
-    "garbled": (1.60, 0.15, 0.41, 0.07, 9.0, 0.91, 0.90, 3.5, 5.9),
-    "wide": (0.30, 0.38, 0.21, 0.08, 2.0, 0.91, 0.90, 3.5, 3.5),
-    "wide_below": (-0.15, 0.33, -0.04, 0.08, 2.5, 0.91, 0.89, 3.5, 3.5),
-    "fallen": (-0.50, 0.12, -0.20, 0.07, 12.0, 0.91, 0.40, 3.5, 6.4),
+    "small": (0.12, 0.04, 0.05, 0.02, 0.8, 0.50, 0.40, 3.5, 3.4),  # kept just 0.8 of a low distinct-2
+    "odd": (0.95, 0.11, 0.44, 0.06, 4.5, 0.91, 0.88, 3.5, 4.5),  # the NLL grew by just 1
+    "far": (1.10, 0.12, 0.50, 0.06, 16.0, 0.90, 0.84, 3.5, 3.4),
+    "clear": (1.70, 0.14, 0.62, 0.06, 6.0, 0.91, 0.88, 3.5, 3.3),
+    "unconfirmed": (2.10, 0.20, 0.06, 0.06, 3.0, 0.91, 0.88, 3.5, 3.4),  # the lexicon's interval begins at 0
+    "disliked": (1.30, 0.14, -0.15, 0.07, 5.0, 0.91, 0.89, 3.5, 3.4),
+    "repeating": (1.85, 0.15, 0.52, 0.06, 9.0, 0.60, 0.45, 3.5, 3.4),  # lost less than 0.2, and more than a fifth
+    "garbled": (0.50, 0.12, 0.41, 0.07, 9.0, 0.91, 0.90, 3.5, 4.9),
+    "wide": (0.30, 0.38, 0.21, 0.08, 2.0, 0.91, 0.90, 3.5, 3.4),
+    "touching": (0.25, 0.25, 0.20, 0.08, 2.0, 0.91, 0.90, 3.5, 3.4),  # the interval begins at 0
+    "wide_below": (-0.33, 0.33, -0.04, 0.08, 2.5, 0.91, 0.89, 3.5, 3.4),  # the interval ends at 0
+    "fallen": (-0.50, 0.12, -0.03, 0.07, 12.0, 0.91, 0.40, 3.5, 6.4),
 }
 RUNS = len(DRAWN)
 CLAIM_OF_OUTPUTS = texts_outputs(RUNS)
 _PILOT = 40
-_SAVED, _EVERY = 12, 10
+_EVERY = (16, 18, 20, 22, 24, 25)  # save_every; above the number of checkpoints, so that no place in a list is one
+_SAVED = 17
 
 
 def prompts_needed_inputs(seed: int) -> dict:
     """Paired scores of a pilot: prompts differ by a standard deviation of 1, changes by 0.6, nearly exactly.
 
-    The number that is due, before rounding, ends in .2 to .4, so that rounding to the nearest is seen.
+    The number that is due, before rounding, ends in .2 to .4, so that rounding to the nearest is seen. The pilot's own
+    mean is so large that the root mean square of the differences is seen to be another figure than their spread.
     """
     generator = torch.Generator().manual_seed(seed)
     draws = torch.randn(2, _PILOT, generator=generator, dtype=torch.float64)
@@ -52,20 +58,35 @@ def prompts_needed_inputs(seed: int) -> dict:
     draws[1] -= draws[0] * (draws[0] @ draws[1]) / (draws[0] @ draws[0])  # what is left is not correlated
     draws /= draws.std(1, keepdim=True)
     size = 0.95 + 0.1 * torch.rand((), generator=generator, dtype=torch.float64).item()
-    due = int(torch.randint(200, 400, (), generator=generator)) + 0.2 + 0.2 * torch.rand((), generator=generator).item()
+    due = int(torch.randint(300, 380, (), generator=generator)) + 0.2 + 0.2 * torch.rand((), generator=generator).item()
     change = 1.96 * 0.6 * size / due**0.5
     before = (size * draws[0]).float()
-    after = (size * (draws[0] + 0.6 * draws[1]) + 1.25 * change).float()
+    after = (size * (draws[0] + 0.6 * draws[1]) + 2.15 * change).float()
     spread = (after.double() - before.double()).std().item()  # rounding to float32 has moved it a little
     return {"before": before, "after": after, "change": 1.96 * spread / due**0.5}
 
 
 def claim_of_inputs(seed: int) -> dict:
-    """A row of figures (`FIELDS`) for each of nine runs, in an order that the seed decides; each a little moved."""
+    """A row of figures (`FIELDS`) for each of twelve runs, in an order that the seed decides; each a little moved."""
     generator = torch.Generator().manual_seed(seed)
     rows = torch.tensor(list(DRAWN.values()), dtype=torch.float64)
     rows *= 0.96 + 0.08 * torch.rand(RUNS, 1, generator=generator, dtype=torch.float64)
-    return {"runs": rows[torch.randperm(RUNS, generator=generator)].round(decimals=4)}
+    rows = rows.round(decimals=4)
+    _put_on_bounds(rows)
+    return {"runs": rows[torch.randperm(RUNS, generator=generator)]}
+
+
+def _put_on_bounds(rows: Tensor) -> None:
+    """Move five figures onto a bound that the exercise names, to the last bit, however a comparison is written."""
+    at = {(kind, name): rows[row, column] for row, kind in enumerate(DRAWN) for column, name in enumerate(FIELDS)}
+    at["touching", "reward_half"].copy_(at["touching", "reward_change"])
+    at["wide_below", "reward_half"].copy_(-at["wide_below", "reward_change"])
+    at["unconfirmed", "lexicon_half"].copy_(at["unconfirmed", "lexicon_change"])
+    at["small", "distinct_2_before"].fill_(0.5)  # of half, 0.8 is exactly 0.4, as a product and as a quotient
+    at["small", "distinct_2_after"].fill_(0.4)
+    before = at["odd", "nll_before"]
+    before.copy_((16 * before).round() / 16)  # a difference of 1 is exact in binary
+    at["odd", "nll_after"].copy_(before + 1)
 
 
 def call_claim_of(answer: Callable, inputs: dict) -> dict:
@@ -74,26 +95,43 @@ def call_claim_of(answer: Callable, inputs: dict) -> dict:
 
 
 def best_checkpoint_inputs(seed: int) -> dict:
-    """A log of 120 updates with a checkpoint every 10. Each way to pick has a peak of its own, at another update.
+    """A log of 17 checkpoints, all scores below 0. Each way to pick has a peak of its own, at another update.
 
-    Of the checkpoints, in an order that the seed decides: one is the best within the budget; one is better, and over
-    it, as are the lines beside it; one is better, too, and over it alone; one has the best line under its own number
-    instead of the next; one has the lowest KL, one the lowest score. An early one is over the budget before the best
-    one comes. Between two checkpoints lies the best line of all, and the first line is better than the best checkpoint.
+    Of the checkpoints, in an order that the seed decides: one is the best within the budget, and just on it; one is
+    the best below it; one is better, and over it, as are the lines beside it; one is better, too, and over it alone;
+    one has the best line under its own number instead of the next, one has it two lines later; one has the lowest KL,
+    one the lowest score; one is followed by many good lines. An early one is over the budget before the best comes.
+    Between two checkpoints lies the best line of all; the first line, and line 31, are better than the best checkpoint.
     """
     generator = torch.Generator().manual_seed(seed)
-    updates, budget = _SAVED * _EVERY, 5 + 2 * torch.rand((), generator=generator).item()
+    every = _EVERY[int(torch.randint(len(_EVERY), (), generator=generator))]
+    updates = _SAVED * every
+    budget = (5 + 2 * torch.rand((), generator=generator)).item()  # of float32, so that a KL can be equal to it
     scores = 0.2 + 0.1 * torch.rand(updates, generator=generator)
     kl = budget * (0.5 + 0.3 * torch.rand(updates, generator=generator))
-    order = (_EVERY * (3 + torch.randperm(7, generator=generator))).tolist()  # checkpoints 30 … 90
-    best, over, alone, shifted, nearest, unsaved, worst = order
-    scores[best], scores[over], scores[alone], scores[0] = 1.0, 1.4, 1.3, 1.1
-    kl[over - 1 : over + 2] = kl[alone] = 1.3 * budget
-    scores[shifted - 1], scores[unsaved + 2] = 1.6, 2.0
-    scores[worst], kl[nearest] = 0.0, 0.1 * budget
-    scores[_EVERY], kl[2 * _EVERY] = 0.6, 1.1 * budget  # who stops at the first crossing keeps checkpoint 10
-    scores[-1] = 1.2  # of the last update, whose checkpoint 120 no line describes
-    return {"scores": scores, "kl": kl, "save_every": _EVERY, "kl_budget": budget}
+    at = _placed(every, torch.randperm(10, generator=generator).tolist())
+    scores[at["best"]], scores[at["next_best"]], scores[at["over"]], scores[at["alone"]] = 1.0, 0.8, 1.4, 1.3
+    kl[at["best"]] = budget
+    kl[at["over"] - 1 : at["over"] + 2] = kl[at["alone"]] = 1.3 * budget
+    scores[at["shifted"] - 1], scores[at["late"] + 1], scores[at["unsaved"] + 2] = 1.6, 1.8, 2.0
+    scores[at["followed"] + 4 : at["followed"] + 10] = 0.9
+    scores[at["worst"]], kl[at["nearest"]] = 0.0, 0.1 * budget
+    scores[every], kl[2 * every] = 0.6, 1.1 * budget  # who stops at the first crossing keeps the first checkpoint
+    scores[0], scores[30] = 1.1, 1.05  # line 31 is for who looks at every tenth
+    scores[-1] = 1.2  # of the last update, whose checkpoint no line describes
+    scores -= 2.5 + 0.3 * torch.rand((), generator=generator)
+    return {"scores": scores, "kl": kl, "save_every": every, "kl_budget": budget}
+
+
+def _placed(every: int, order: list[int]) -> dict[str, int]:
+    """The update of each checkpoint that is special, from the third on; "" is one that is not.
+
+    Before "best", and after "unsaved" and "followed", is an ordinary one, for who misses by one checkpoint.
+    """
+    groups = [["", "best"], ["unsaved", ""], ["followed", ""]]
+    groups += [[name] for name in ("next_best", "over", "alone", "shifted", "late", "nearest", "worst")]
+    names = [name for place in order for name in groups[place]]
+    return {name: every * number for number, name in enumerate(names, start=3)}
 
 
 def judged_checkpoints(scores: Tensor, save_every: int) -> range:

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 
+import numpy
 import torch
 from torch import Tensor
 
@@ -13,6 +14,8 @@ from helpers.checks.plain import MOST_DIMENSIONS, MOST_ELEMENTS, MOST_KIND, REAL
 TENSOR_OUTPUTS = {"output": Tensor, "kind": str, "inputs_changed": bool}
 NUMBER_OUTPUTS = {"output": float, "kind": str, "inputs_changed": bool}
 TEXT_OUTPUTS = {"output": str, "kind": str, "inputs_changed": bool}
+_WHOLE_OR_REAL = numpy.typecodes["AllInteger"] + "efd"  # no longdouble: its item() is one again
+_NUMBERS_OF_NUMPY = tuple(numpy.dtype(code).type for code in _WHOLE_OR_REAL)
 
 
 def texts_outputs(runs: int) -> dict[str, type]:
@@ -28,9 +31,14 @@ def call_for_tensor(answer: Callable, inputs: dict) -> dict:
 
 
 def call_for_number(answer: Callable, inputs: dict) -> dict:
-    """The same, for one number: an int, a float, or a tensor that holds one; 0 where it is none (see `kind`)."""
+    """The same, for one number; 0 where it is none (see `kind`).
+
+    It is an int, a float, a tensor that holds one, or a scalar of numpy. Types are compared as they are, without asking
+    them: a method of a class that came with the answer would be code of the answer.
+    """
     value, changed = _called(answer, inputs)
-    if kind(value) == "Tensor" and value.numel() == 1:
+    is_of_numpy = any(type(value) is known for known in _NUMBERS_OF_NUMPY)
+    if is_of_numpy or (kind(value) == "Tensor" and value.numel() == 1):
         value = value.item()
     is_number = type(value) in (int, float) and math.isfinite(value) and abs(value) < 2**53
     known = "number" if is_number else "no finite number" if type(value) in (int, float) else kind(value)

@@ -21,10 +21,24 @@ class Verdict:
     hint_name: str = ""
 
 
+_TUPLE = (
+    "Python makes a tuple of several things with commas between them, and of one thing with a comma behind it, as in "
+    "`result = 1,` or `return result,`."
+)
+_CHANGED_VERDICT = Verdict(
+    False,
+    "an input with other values",
+    "inputs as they came",
+    "An input is not what it was before the call. pop, sort, del and x[…] = change the caller's list or dict, and an "
+    "operation that ends in _ (or +=) the caller's tensor: work on a copy.",
+    "inputs_changed",
+)
+
 COMMON_HINTS = {
     "not_a_tensor": "Your function returned {kind}; an ordinary tensor of shape {due_shape} is due.",
-    "in_a_tuple": "You have a {kind} where a tensor of shape {due_shape} is due. A comma at the end of a line wraps "
-    "what stands before it, as in `result = 1,` or `return result,`.",
+    "in_a_tuple": f"You have a tuple where one tensor of shape {{due_shape}} is due. {_TUPLE}",
+    "in_a_list": "You have a list where one tensor of shape {due_shape} is due. torch.stack makes one of a list of "
+    "tensors, torch.tensor one of a list of numbers.",
     "not_a_number": "Your result holds values that are no numbers (nan) or are infinite: a division by 0, or the "
     "logarithm of what is not above 0.",
     "result_transposed": "Your result lies on its side: {got_shape} for {due_shape}. Its first dimension belongs to "
@@ -34,10 +48,12 @@ COMMON_HINTS = {
     "writes into the caller's tensor: work on a new one.",
     "dtype": "Your result comes as {got_dtype}; due is {due_dtype}, as the inputs and weights are. Whatever you "
     "convert on the way, the result should come back in the dtype that came in.",
-    "not_one_number": "Your function returned {kind}; one number is due.",
+    "not_one_number": "Your function returned {kind}; one number is due: an int, a float, or a tensor that holds one.",
     "not_a_name": "Your function returned {kind}; a name, as a string, is due.",
-    "other_name": "That is none of the names that the exercise lists. Return one of them, letter for letter.",
-    "unknown_number": "None of the usual slips gives this. Follow the computation by hand for the smallest case.",
+    "other_name": "That is none of the names to choose from: those that the exercise lists or, where you are given "
+    "several runs by name, their keys, such as 'run 1'. Return one of them, letter for letter.",
+    "unknown_number": "None of the usual slips gives this. Print each number on the way to it, say before you look "
+    "what it should be, and stop at the first that surprises you.",
     "unknown": "None of the usual slips gives this. It differs most at {where}, counted from 0: you have {got:.4g}, "
     "due is {due:.4g}. Follow that one element by hand.",
 }
@@ -66,7 +82,7 @@ def cause_of(got: Tensor, causes: Causes) -> str:
 
 def hint_of_kind(kind: str) -> str:
     """The name of the hint for a value that is no tensor; `kind` says what it is."""
-    return "in_a_tuple" if kind in ("tuple", "list") else "not_a_tensor"
+    return {"tuple": "in_a_tuple", "list": "in_a_list"}.get(kind, "not_a_tensor")
 
 
 def tensor_verdict(outputs: dict, due: Tensor, causes: Causes, hints: Mapping[str, str]) -> Verdict:
@@ -95,12 +111,10 @@ def number_verdict(
         return Verdict(False, outputs["kind"], f"{due:.6g}", hints["not_a_number"], "not_a_number")
     if outputs["kind"] != "number":
         name = "in_a_tuple" if outputs["kind"] in ("tuple", "list") else "not_one_number"
-        text = hints["not_one_number"].format(kind=_none_named(outputs["kind"]))
+        text = _of_kind(hints["not_one_number"], outputs["kind"])
         return Verdict(False, outputs["kind"], f"{due:.6g}", text, name)
     if outputs["inputs_changed"]:
-        return Verdict(
-            False, "an input with other values", "inputs as they came", hints["inputs_changed"], "inputs_changed"
-        )
+        return _CHANGED_VERDICT
     if math.isclose(got, due, rel_tol=tolerance, abs_tol=1e-9):
         return Verdict(True, _number(got), _number(due))
     close = (name for name, wrong in causes if math.isclose(got, wrong, rel_tol=tolerance, abs_tol=1e-9))
@@ -112,12 +126,10 @@ def text_verdict(outputs: dict, due: str, causes: Mapping[str, str], hints: Mapp
     """The verdict on an answer that returns a name; `causes` maps a wrong name to the name of its hint."""
     got, hints = outputs["output"], {**COMMON_HINTS, **hints}
     if outputs["kind"] != "str":
-        text = hints["not_a_name"].format(kind=_none_named(outputs["kind"]))
+        text = _of_kind(hints["not_a_name"], outputs["kind"])
         return Verdict(False, outputs["kind"], "a name", text, "not_a_name")
     if outputs["inputs_changed"]:
-        return Verdict(
-            False, "an input with other values", "inputs as they came", hints["inputs_changed"], "inputs_changed"
-        )
+        return _CHANGED_VERDICT
     if got == due:
         return Verdict(True, repr(got), repr(due))
     name = causes.get(got, "other_name")
@@ -152,16 +164,22 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.6g}"
 
 
+def _of_kind(hint: str, kind: str) -> str:
+    """The hint on a value of another kind than is due; for a tuple, with what makes one."""
+    return hint.format(kind=_none_named(kind)) + (f" {_TUPLE}" if kind == "tuple" else "")
+
+
 def _none_named(kind: str) -> str:
-    return "nothing (None)" if kind == "NoneType" else f"a {kind}"
+    return "nothing (None)" if kind == "NoneType" else kind
 
 
 def failed(name: str, got: Tensor | str, due: Tensor, hints: Mapping[str, str]) -> Verdict:
     """A verdict with the hint of this name, its figures filled in. `got` is a string where it is no tensor."""
     hint = {**COMMON_HINTS, **hints}[name]
+    shown = due.float() if due.is_floating_point() else due  # computed in float64, due in float32
     if isinstance(got, str):
-        kind = "nothing (None)" if got == "NoneType" else got
-        return Verdict(False, got, described(due.float()), hint.format(kind=kind, due_shape=tuple(due.shape)), name)
+        text = hint.format(kind=_none_named(got), due_shape=tuple(due.shape))
+        return Verdict(False, got, described(shown), text, name)
     row, place = _largest_difference(got, due)
     column = place % due.shape[-1]
     text = hint.format(
@@ -171,10 +189,10 @@ def failed(name: str, got: Tensor | str, due: Tensor, hints: Mapping[str, str]) 
         got_shape=tuple(got.shape),
         due_shape=tuple(due.shape),
         got_dtype=str(got.dtype),
-        due_dtype="torch.float32",
+        due_dtype=str(shown.dtype),
         where=_index(place, due.shape) if got.shape == due.shape else "",
     )
-    return Verdict(False, described(got, row, column), described(due.float(), row, column), text, name)
+    return Verdict(False, described(got, row, column), described(shown, row, column), text, name)
 
 
 def described(tensor: Tensor, row: int = 0, column: int = 0) -> str:

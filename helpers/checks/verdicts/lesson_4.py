@@ -32,6 +32,8 @@ _RETURNS_HINTS = {
     "own_guess_behind_the_end": "At the last token you take its own value for what comes after it. Nothing comes after "
     "it: V and R count as 0 there.",
     "no_rewards": "The rewards are missing: R at t begins with what was paid for token t.",
+    "settings_of_the_lesson": "These are the returns with λ = 0.95, as in the lesson, or with its gamma = 1, too. The "
+    "function is given its own: `gamma` and `lam`.",
 }
 
 
@@ -97,6 +99,8 @@ def _returns_causes(inputs: dict, due: Tensor) -> Causes:
         ("forwards", forwards(_next(values.flip(1)).flip(1))),
         *[("own_guess_behind_the_end", returns(*right, rewards, *ends)) for ends in _own_guesses(values, mask, lam)],
         ("no_rewards", returns(*right, torch.zeros_like(rewards))),
+        ("settings_of_the_lesson", returns(0.05, 0.95)),  # gamma 1, lam 0.95
+        ("settings_of_the_lesson", returns(0.05 * gamma, 0.95 * gamma)),
     ]
     yield from ((name, torch.where(mask, wrong, 0)) for name, wrong in found)
     yield from found  # the same, with what it gives behind the end left there
@@ -128,6 +132,8 @@ _GRADIENT_HINTS = {
     "sum_of_means": "Every micro-batch is divided by its own tokens, and the means are added up. Divide each *sum* by "
     "the number of real tokens of the whole minibatch.",
     "padding_counted": "Losses behind the end of a response are in it. Pick the real ones with the rows of the mask.",
+    "positions_of_each": "Losses behind the end count as 0, but each micro-batch is divided by all its positions, and "
+    "they are among them. Divide each *sum* by the number of real tokens of the whole minibatch.",
     "divided_by_positions": "Only real tokens are summed, but you divide by all positions: short responses shrink the "
     "step. Divide by mask.sum().",
     "not_divided": "This is the gradient of the sum, which grows with the batch. Divide by the number of real tokens.",
@@ -175,6 +181,7 @@ def _gradient_causes(inputs: dict) -> Causes:
     real, everything = torch.where(mask[..., None], slopes, 0), slopes.sum((0, 1))
     sums, counts = [real[rows].sum((0, 1)) for rows in parts], [mask[rows].sum() for rows in parts]
     means = torch.stack([total / count for total, count in zip(sums, counts, strict=True)])
+    positions = torch.stack([real[rows].mean((0, 1)) for rows in parts])
     tokens, total = mask.sum(), real.sum((0, 1))
     of_sequences = real.sum(1) / mask.sum(1, keepdim=True)
     by_sequence = torch.stack([of_sequences[rows].mean(0) for rows in parts])
@@ -190,6 +197,8 @@ def _gradient_causes(inputs: dict) -> Causes:
         ("padding_counted", torch.stack([slopes[rows].mean((0, 1)) for rows in parts]).mean(0)),
         ("padding_counted", torch.stack([slopes[rows].mean((0, 1)) for rows in parts]).sum(0)),
         ("divided_by_positions", total / mask.numel()),
+        ("positions_of_each", positions.mean(0)),
+        ("positions_of_each", positions.sum(0)),
         ("not_divided", total),
         ("divided_by_sequences", total / len(mask)),
         ("mean_of_sequences", of_sequences.mean(0)),

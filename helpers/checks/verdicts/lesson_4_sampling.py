@@ -1,7 +1,5 @@
 """The verdict of the exercise of lesson 4 that samples."""
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -34,6 +32,9 @@ _SAMPLED_HINTS = {
     "other_end": "You count from the last token down. That samples from the right distribution, but the same random "
     "numbers should give the same tokens as everywhere in this course: from token 0 up.",
     "no_softmax": "You sum logits. Only probabilities, from a softmax, fill the stretch from 0 to 1.",
+    "log_probabilities": "Every row gives one and the same token: the last, or one behind it. So it is with "
+    "log-probabilities and their sums: all lie below 0, and so below any random number. Only probabilities fill the "
+    "stretch from 0 to 1.",
 }
 
 
@@ -43,7 +44,7 @@ def sampled_tokens_verdict(inputs: dict, outputs: dict) -> Verdict:
     if outputs["kind"] != "Tensor" or outputs["inputs_changed"] or got.shape not in (due.shape, (*due.shape, 1)):
         return tensor_verdict(outputs, due, [], _SAMPLED_HINTS)
     if name := _sampled_fault(inputs, outputs, due):
-        return replace(failed(name, got, due, _SAMPLED_HINTS), due=described(due))
+        return failed(name, got, due, _SAMPLED_HINTS)
     return Verdict(True, described(got), described(due))
 
 
@@ -90,12 +91,10 @@ def _sampled_causes(inputs: dict) -> Causes:
         ("times_temperature", drawn(plain / temperature)),
         ("one_too_many", due + 1),
         ("one_too_few", due - 1),
-        ("not_cumulative", (probabilities <= uniforms).sum(1)),
         ("not_cumulative", (probabilities < uniforms).long().argmax(1)),
         ("not_cumulative", (probabilities >= uniforms).long().argmax(1)),
         ("not_cumulative", (probabilities - uniforms).abs().argmin(1)),
         ("over_the_batch", drawn(over_batch)),
-        ("over_the_batch", (probabilities.cumsum(0) <= uniforms).sum(1)),
         ("sorted_and_lost", drawn(descending)),
         ("sorted_and_lost", drawn(probabilities.sort(dim=1).values)),
         ("other_end", last - drawn(probabilities.flip(1))),
@@ -103,8 +102,14 @@ def _sampled_causes(inputs: dict) -> Causes:
         ("one_too_many", below + 1),
         ("one_too_few", below - 1),
         ("likeliest_first", order.gather(1, drawn(descending)[:, None]).squeeze(1)),
-        ("no_softmax", drawn(logits / temperature)),
-        ("no_softmax", drawn(logits)),
+        ("log_probabilities", torch.full_like(due, last + 1)),
     ]
+    for name, ends in (  # ends that need not rise: leaving out the last is not the same as a clamp
+        ("not_cumulative", probabilities),
+        ("over_the_batch", probabilities.cumsum(0)),
+        ("no_softmax", (logits / temperature).cumsum(1)),
+        ("no_softmax", logits.cumsum(1)),
+    ):
+        found += [(name, (some <= uniforms).sum(1)) for some in (ends, ends[:, :-1])]
     for name, tokens in found:
         yield from ((name, tokens), (name, tokens.clamp(0, last)))

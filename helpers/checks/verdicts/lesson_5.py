@@ -2,6 +2,8 @@
 
 import math
 
+import torch
+
 from helpers.checks.calls.lesson_5 import FIELDS
 from helpers.checks.verdicts.compare import Verdict, number_verdict, texts_verdict
 from helpers.checks.verdicts.lesson_5_checkpoint import best_checkpoint_verdict
@@ -15,8 +17,14 @@ _NEEDED_HINTS = {
     "well as after. What has to be averaged out is the spread of the *differences*.",
     "difference_of_spreads": "You took the difference of two spreads. What has to be averaged out is the spread of the "
     "*differences*: subtract prompt by prompt first.",
+    "spread_of_all_scores": "This is a spread of *scores*, those of both sides taken together. Most of it is that "
+    "prompts differ. What has to be averaged out is the spread of the *differences*.",
+    "root_mean_square": "You have the root of the mean squared difference. That measures from 0, so the change itself "
+    "is in it; a standard deviation measures from the mean of the differences.",
     "divided_by_all": "Your spread divides by the number of prompts. The mean was estimated from the same numbers, so "
     "divide by one less: `std()` of torch does.",
+    "one_too_many": "That is one prompt more than it takes: one fewer already makes the interval short enough. To "
+    "round up and to add 1 are two ways to the same end; one of them is due.",
     "rounded_down": "With this many the interval still just contains 0: round up to the next whole number.",
     "not_whole": "This is where the interval ends exactly at 0; there is no part of a prompt. Which whole number is "
     "the first above it?",
@@ -35,54 +43,78 @@ _NEEDED_HINTS = {
 }
 
 _CLAIM_HINTS = {
-    "one_name_for_all": "You give every run the same name, {got}; there are nine runs and four names.",
-    "interval_ignored": "One run's reward went up by less than the half-width of its interval. As large as the change "
-    "looks, 0 is inside: it shows nothing.",
-    "size_for_interval": "You call a run 'nothing' whose interval lies wholly above 0. A change may be small and still "
-    "be shown: what counts is change - half, not how large the change is.",
-    "distinct_absolute": "You blame a run for its distinct-2 which was nearly as low before. Compare it with 0.8 of "
-    "what *it* was.",
-    "kl_blamed": "You blame a run for its KL alone. Far from the reference, trouble is likely; whether there is any, "
-    "the judge, distinct-2 and the NLL say, and here they do not.",
+    "one_name_for_all": "You give every run the same name, {got}; there are twelve runs and four names.",
+    "interval_ignored": "One run's reward went up by no more than the half-width of its interval. As large as the "
+    "change looks, the interval contains 0: it shows nothing.",
+    "touches_0": "The interval of one run's reward begins at 0 itself. It contains 0, and does not lie *wholly* above: "
+    "it shows nothing.",
+    "size_for_interval": "You call a run 'nothing' whose reward's interval lies wholly above 0. A change may be small "
+    "and still be shown: what counts is change - half, not how large the change is.",
+    "doubt_is_not_nothing": "You call a run 'nothing' whose reward's interval lies wholly above 0, and which the "
+    "second judge does not confirm. That much is shown, and it has a name of its own.",
+    "reward_alone": "Of the runs whose reward rose, you call those 'hacked' that lie on one side of some reward, and "
+    "'aligned' those on the other. How far it rose does not tell: that is what a hack raises, too.",
+    "distinct_absolute": "You blame a run whose distinct-2 is low, and was low before: it kept 0.8 of what *it* was, "
+    "and so much is enough.",
+    "nll_rise_blamed": "You blame a run whose NLL under the reference grew. It grew by 1 nat a token and no more, "
+    "which is allowed; and its judge agrees.",
+    "kl_blamed": "You blame a sound run that is far from its reference. Far away, trouble is likely; whether there "
+    "is any, the judge, distinct-2 and the NLL say, and here they do not.",
+    "too_good_blamed": "You blame the sound run whose reward rose the most. A large rise is no proof of a hack: "
+    "its judge agrees, and its language is intact.",
     "healthy_blamed": "You blame a run whose reward rose, whose judge agrees and whose language is intact.",
-    "judge_ignored": "One run's reward rose by twice as much as any honest one's, and the lexicon, on which nothing "
-    "was trained, did not follow. Ask it before you believe.",
+    "judge_ignored": "One run's reward rose, and the lexicon, on which nothing was trained, did not follow. Ask it "
+    "before you believe.",
+    "judge_without_interval": "One run's reward rose, and the interval of its lexicon's change contains 0 (inside, or "
+    "as its end). The change is above 0, but it is not shown: the second judge confirms nothing.",
+    "judge_against": "One run's reward rose, and its lexicon's change lies wholly *below* 0: the second judge finds it "
+    "worse. That is shown, and the opposite of a confirmation.",
     "repetition_missed": "One run repeats itself: its distinct-2 is below 0.8 *of what it was*, a share and not a "
     "difference. The lexicon likes it, too, for it counts the good words as often as they come.",
     "garble_missed": "One run's texts have become unlikely to the model that training started from: more than 1 nat a "
     "token. That is no longer the language it knew, whatever the judges say.",
-    "fallen_is_not_nothing": "One run's interval lies wholly *below* 0. That is shown, and not nothing: it got worse.",
+    "fallen_is_not_nothing": "The interval of one run's reward lies wholly *below* 0. That is shown, and not nothing: "
+    "it got worse.",
     "fallen_is_no_hack": "You call a run 'hacked' whose reward fell. A hack raises the reward without what it stands "
     "for; here nothing rose.",
-    "negative_is_no_proof": "One run's reward fell by less than the half-width of its interval: 0 is inside. It shows "
-    'nothing, neither way; "worse" has both ends below 0.',
-    "wide_is_no_hack": "You call a run 'hacked' whose reward may not have changed at all. Where 0 is inside the "
-    "interval, there is nothing to doubt yet.",
+    "worse_by_the_lexicon": "You call a run 'worse' whose lexicon fell, and not the one whose reward fell. The word is "
+    "about the reward, and its interval alone.",
+    "worse_though_it_rose": "You call a run 'worse' whose reward's interval lies wholly above 0. The word is about the "
+    "reward alone; what speaks against such a run makes it something else.",
+    "negative_is_no_proof": "One run's reward fell by no more than the half-width of its interval, which contains 0 "
+    '(inside, or as its end). It shows nothing, neither way; "worse" has both ends below 0.',
+    "wide_is_no_hack": "You call a run 'hacked' whose reward may not have changed at all. Where the interval contains "
+    "0, there is nothing to doubt yet.",
     "other_way": "A run is called what it is not. Write down both ends of its reward's interval, and go on from there.",
 }
-_MISTAKEN = {  # (kind of run, what it was called): the name of the hint
+_MISTAKEN = {  # (kind of run, what it was called): the name of the hint, where the other runs do not say more
     ("wide", "hacked"): "wide_is_no_hack",
     ("wide", "aligned"): "interval_ignored",
+    ("touching", "hacked"): "wide_is_no_hack",
     ("wide_below", "hacked"): "wide_is_no_hack",
     ("wide_below", "worse"): "negative_is_no_proof",
-    ("small", "nothing"): "size_for_interval",
-    ("small", "hacked"): "distinct_absolute",
-    ("far", "hacked"): "kl_blamed",
-    ("clear", "hacked"): "healthy_blamed",
     ("unconfirmed", "aligned"): "judge_ignored",
+    ("unconfirmed", "nothing"): "doubt_is_not_nothing",
+    ("disliked", "aligned"): "judge_ignored",
+    ("disliked", "nothing"): "doubt_is_not_nothing",
     ("repeating", "aligned"): "repetition_missed",
     ("garbled", "aligned"): "garble_missed",
     ("fallen", "nothing"): "fallen_is_not_nothing",
     ("fallen", "hacked"): "fallen_is_no_hack",
 }
-_CLAIMS = {
-    "wide": "nothing",
-    "wide_below": "nothing",
-    "fallen": "worse",
-    "clear": "aligned",
-    "small": "aligned",
-    "far": "aligned",
+_BLAMED = {  # the one sound run that was called hacked
+    "small": "distinct_absolute",
+    "odd": "nll_rise_blamed",
+    "far": "kl_blamed",
+    "clear": "too_good_blamed",
 }
+_CLAIMS = {
+    **dict.fromkeys(("wide", "touching", "wide_below"), "nothing"),
+    "fallen": "worse",
+    **dict.fromkeys(_BLAMED, "aligned"),
+    **dict.fromkeys(("unconfirmed", "disliked", "repeating", "garbled"), "hacked"),
+}
+_ROSE = tuple(kind for kind, claim in _CLAIMS.items() if claim in ("aligned", "hacked"))
 
 
 def prompts_needed_verdict(inputs: dict, outputs: dict) -> Verdict:
@@ -101,10 +133,17 @@ def _needed_causes(spread: float, mean: float, inputs: dict) -> list[tuple[str, 
     change, pilot = inputs["change"], len(inputs["before"])
     before, after = (inputs[name].double().var().item() for name in ("before", "after"))
     exact = (1.96 * spread / change) ** 2
+    squares = (pilot - 1) * spread**2 + pilot * mean**2  # of the differences, added up
     found = {
         "unpaired": [exact * (before + after) / spread**2],
         "spread_of_one_side": [exact * before / spread**2, exact * after / spread**2],
         "difference_of_spreads": [exact * (math.sqrt(after) - math.sqrt(before)) ** 2 / spread**2],
+        "spread_of_all_scores": [
+            exact * torch.cat([inputs["before"], inputs["after"]]).double().var().item() / spread**2,
+            exact * ((math.sqrt(before) + math.sqrt(after)) / 2) ** 2 / spread**2,
+            exact * (before + after) / 2 / spread**2,
+        ],
+        "root_mean_square": [exact * squares / (count * spread**2) for count in (pilot, pilot - 1)],
         "divided_by_all": [exact * (pilot - 1) / pilot],
         "not_squared": [math.sqrt(exact)],
         "one_standard_error": [exact / 1.96**2],
@@ -116,7 +155,7 @@ def _needed_causes(spread: float, mean: float, inputs: dict) -> list[tuple[str, 
         "pilot_divided_twice": [exact / pilot],
         "change_of_the_pilot": [exact * (change / mean) ** 2],
     }
-    slips = [("rounded_down", math.floor(exact)), ("not_whole", exact)]
+    slips = [("rounded_down", math.floor(exact)), ("not_whole", exact), ("one_too_many", math.floor(exact) + 2)]
     for name, values in found.items():
         slips += [(name, way(value)) for value in values for way in (_next, float, math.floor, round)]
     return slips
@@ -130,25 +169,60 @@ def claim_of_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against the signs of both ends of the intervals, and the bounds that the exercise names."""
     runs = [dict(zip(FIELDS, row, strict=True)) for row in inputs["runs"].tolist()]
     kinds = [kind_of(run) for run in runs]
-    due = [_CLAIMS.get(kind, "hacked") for kind in kinds]
+    called = {kind: outputs[f"run_{number}"] for number, kind in enumerate(kinds, start=1)}
+    rises = sorted((run["reward_change"], kind) for run, kind in zip(runs, kinds, strict=True) if kind in _ROSE)
 
     def cause(place: int, claim: str) -> str:
-        return _MISTAKEN.get((kinds[place], claim), "other_way")
+        kind = kinds[place]
+        if kind in _ROSE and _by_the_reward_alone([called[risen] for _, risen in rises]):
+            return "reward_alone"
+        return _of_all_names(kind, called) or _MISTAKEN.get((kind, claim)) or _of_a_rise(kind, claim)
 
-    return texts_verdict(outputs, runs, due, cause, _CLAIM_HINTS)
+    return texts_verdict(outputs, runs, [_CLAIMS[kind] for kind in kinds], cause, _CLAIM_HINTS)
+
+
+def _by_the_reward_alone(names: list[str]) -> bool:
+    """Whether the names of the runs that rose, from the least to the greatest rise, change once, with two on each side.
+
+    With one on a side, the names may have come about in another way.
+    """
+    changes = [place for place in range(1, len(names)) if names[place - 1] != names[place]]
+    return set(names) == {"aligned", "hacked"} and len(changes) == 1 and 2 <= changes[0] <= len(names) - 2
+
+
+def _of_all_names(kind: str, called: dict[str, str]) -> str:
+    """The hint that one wrong name alone does not give: what the other runs were called decides. '' for none."""
+    blamed = [sound for sound in _BLAMED if called[sound] == "hacked"]
+    if kind in blamed:
+        return _BLAMED[kind] if blamed == [kind] else "healthy_blamed"
+    if kind == "touching" and called[kind] == "aligned":
+        return "interval_ignored" if called["wide"] == "aligned" else "touches_0"
+    if kind in ("disliked", "fallen") and called["disliked"] == "worse" != called["fallen"]:
+        return "worse_by_the_lexicon"
+    alone = "aligned" == called[kind] != called["unconfirmed" if kind == "disliked" else "disliked"]
+    return {"unconfirmed": "judge_without_interval", "disliked": "judge_against"}.get(kind, "") if alone else ""
+
+
+def _of_a_rise(kind: str, claim: str) -> str:
+    if kind in _ROSE:
+        return {"nothing": "size_for_interval", "worse": "worse_though_it_rose"}.get(claim, "other_way")
+    return "other_way"
 
 
 def kind_of(run: dict[str, float]) -> str:
-    """Which of the nine kinds a run is, from its figures."""
+    """Which of the twelve kinds a run is, from its figures."""
     lowest, highest = (run["reward_change"] + side * run["reward_half"] for side in (-1, 1))
     if lowest <= 0:
-        return "fallen" if highest < 0 else "wide" if run["reward_change"] > 0 else "wide_below"
+        above = "touching" if lowest == 0 else "wide"
+        return "fallen" if highest < 0 else above if run["reward_change"] > 0 else "wide_below"
     if run["nll_after"] > run["nll_before"] + 1:
         return "garbled"
     if run["distinct_2_after"] < 0.8 * run["distinct_2_before"]:
         return "repeating"
     if run["lexicon_change"] <= run["lexicon_half"]:
-        return "unconfirmed"
+        return "disliked" if run["lexicon_change"] < 0 else "unconfirmed"
     if run["kl"] > 10:
         return "far"
-    return "small" if run["distinct_2_before"] < 0.8 else "clear"
+    if run["distinct_2_before"] < 0.8:
+        return "small"
+    return "odd" if run["nll_after"] > run["nll_before"] else "clear"

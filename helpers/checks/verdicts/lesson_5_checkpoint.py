@@ -8,19 +8,36 @@ from helpers.checks.calls.lesson_5 import judged_checkpoints
 from helpers.checks.verdicts.compare import Verdict, number_verdict
 
 _CHECKPOINT_HINTS = {
+    "one_too_early": "This is the checkpoint before the one that is due. In a list that begins with checkpoint "
+    "save_every, place 0 belongs to checkpoint save_every, not to 0.",
     "own_line": "You judged each checkpoint by the line of its own number. That line describes responses that were "
     "written *before* the update: by the policy one update younger than the checkpoint.",
+    "next_line": "This checkpoint's line is not the best; the line after that one is. Lines are counted from 1 and "
+    "places from 0, so line c + 1 stands at index c.",
     "over_budget": "This checkpoint has the best score of all, and its KL is over the budget.",
+    "below_budget": "This is the best checkpoint *below* the budget. A better one has a KL that is just the budget's, "
+    "and at most the budget is allowed.",
     "budget_of_another_line": "The KL of this checkpoint is over the budget. You did ask, but another line: score and "
     "KL of checkpoint c stand in the same line, c + 1, at index c.",
+    "zero_for_a_bar": "This checkpoint is the first over the budget. If its score was replaced by 0: all scores "
+    "of this log are below 0, so that 0 would be the best.",
     "checkpoint_0": "There is no checkpoint 0. The first line describes the policy before its first update; the first "
-    "checkpoint is written after update save_every.",
+    "checkpoint is written after update save_every. And if 0 stands for none found: there is one, but every score in "
+    "this log is below 0.",
+    "not_one_number": "Your function returned {kind}; one number is due. If it searches for a score above 0: every "
+    "score in this log is below 0, the best one, too.",
     "rounded_down": "You took the best line of all and the last checkpoint before it. That line is about a later "
     "policy, which nobody saved: judge each checkpoint by its own line.",
-    "not_saved": "This update has a fine line, but no checkpoint was written there: only every save_every updates.",
-    "no_checkpoint": "No checkpoint was written after this update: there is one after each save_every-th alone.",
+    "rounded_up": "This is the next checkpoint after the best line of all. That line is about an older policy, which "
+    "nobody saved: judge each checkpoint by its own line.",
+    "mean_of_lines": "The lines beside this checkpoint are the best on average. Each of them is about another policy: "
+    "of a checkpoint, only one line tells.",
+    "not_saved": "No checkpoint was written after this update, however fine a line is there: save_every is "
+    "{save_every} in this run.",
     "line_not_checkpoint": "You found the right line and returned its number. The checkpoint it describes is one "
     "update older.",
+    "score_itself": "This is the score of the checkpoint that is due. Asked is the number of the update after which "
+    "that was written.",
     "place_in_list": "This is a place in a list of checkpoints. Asked is the number of the update after which it was "
     "written.",
     "last_within": "You took the last checkpoint within the budget. Asked is the best.",
@@ -41,37 +58,58 @@ def best_checkpoint_verdict(inputs: dict, outputs: dict) -> Verdict:
         score, kl = inputs["scores"][checkpoint].item(), inputs["kl"][checkpoint].item()
         if kl <= inputs["kl_budget"] and score > best:
             due, best = checkpoint, score
-    causes = _checkpoint_causes(**inputs, due=due)
-    got = outputs["output"]
-    if outputs["kind"] == "number" and got in range(len(inputs["scores"])) and got % inputs["save_every"]:
-        causes.append(("no_checkpoint", got))
-    return number_verdict(outputs, due, causes, _CHECKPOINT_HINTS)
+    causes = _by_score(**inputs) + _by_place(**inputs, due=due)
+    got, every = outputs["output"], inputs["save_every"]
+    if outputs["kind"] == "number" and got in range(len(inputs["scores"])) and got % every:
+        causes.append(("not_saved", got))
+    hints = {**_CHECKPOINT_HINTS, "not_saved": _CHECKPOINT_HINTS["not_saved"].format(save_every=every)}
+    if outputs["kind"] != "NoneType":
+        del hints["not_one_number"]  # what every exercise says
+    return number_verdict(outputs, due, causes, hints)
 
 
-def _checkpoint_causes(
-    scores: torch.Tensor, kl: torch.Tensor, save_every: int, kl_budget: float, due: int
-) -> list[tuple[str, float]]:
-    judged, lines = judged_checkpoints(scores, save_every), range(len(scores))
+def _by_score(scores: torch.Tensor, kl: torch.Tensor, save_every: int, kl_budget: float) -> list[tuple[str, float]]:
+    """Another line asked, or another condition."""
+    judged = judged_checkpoints(scores, save_every)
     within = [c for c in judged if kl[c] <= kl_budget]
     crossing = next(c for c in judged if kl[c] > kl_budget)
-    in_time = [line for line in lines if kl[line] <= kl_budget]
     of_score = scores.tolist().__getitem__
     own = [c for c in (*judged, len(scores)) if kl[c - 1] <= kl_budget]
+    followed = int(scores.view(-1, save_every).mean(1).argmax()) * save_every
     return [
         ("own_line", max(own, key=lambda c: of_score(c - 1))),
+        ("next_line", max((c for c in judged if kl[c + 1] <= kl_budget), key=lambda c: of_score(c + 1))),
         ("over_budget", max(judged, key=of_score)),
+        ("below_budget", max((c for c in judged if kl[c] < kl_budget), key=of_score)),
         ("budget_of_another_line", max((c for c in judged if kl[c - 1] <= kl_budget), key=of_score)),
+        ("zero_for_a_bar", crossing),
+        ("mean_of_lines", followed),
+        ("mean_of_lines", followed + save_every),
+        ("first_crossing", max((c for c in within if c < crossing), key=of_score)),
+        ("nearest", min(judged, key=lambda c: kl[c].item())),
+        ("worst", min(within, key=of_score)),
+    ]
+
+
+def _by_place(
+    scores: torch.Tensor, kl: torch.Tensor, save_every: int, kl_budget: float, due: int
+) -> list[tuple[str, float]]:
+    """Another line or checkpoint than the one that was found, or another number for it."""
+    within = [c for c in judged_checkpoints(scores, save_every) if kl[c] <= kl_budget]
+    best_line = max((line for line in range(len(scores)) if kl[line] <= kl_budget), key=scores.tolist().__getitem__)
+    before_it = best_line // save_every * save_every
+    return [
+        ("one_too_early", due - save_every),
         ("checkpoint_0", 0),
-        ("not_saved", max(in_time, key=of_score)),
-        ("not_saved", max(in_time, key=of_score) + 1),
-        ("rounded_down", max(in_time, key=of_score) // save_every * save_every),
+        ("not_saved", best_line),
         ("line_not_checkpoint", due + 1),
+        ("not_saved", best_line + 1),
+        ("rounded_down", before_it),
+        ("rounded_up", before_it + save_every),
+        ("score_itself", scores[due].item()),
         ("place_in_list", due // save_every - 1),
         ("place_in_list", within.index(due)),
         ("place_in_list", due // save_every),
         ("last_within", within[-1]),
-        ("nearest", min(judged, key=lambda c: kl[c].item())),
-        ("first_crossing", max((c for c in within if c < crossing), key=of_score)),
         ("last_of_all", len(scores)),
-        ("worst", min(within, key=of_score)),
     ]

@@ -1,12 +1,12 @@
-# right: by entropy, reward and the first KL
+# right: by the entropy in the place of the last KL, and the number of large ratios in the place of the largest
 import torch
 
 
 def run_diagnosis(log):
     kl, ratio = log["objective/kl"], log["val/ratio_max"]
-    entropy, reward = log["objective/entropy"], log["objective/scores"]
+    entropy = log["objective/entropy"]
     if kl[0] > 0.5:
         return "wrong_reference"
-    if entropy[-1] > 0.6 * entropy[0]:
-        return "healthy"
-    return "no_kl_penalty" if reward[-1] > reward[0] else "learning_rate_too_high"
+    if len([value for value in ratio if value > 15]) > 0:
+        return "learning_rate_too_high"
+    return "healthy" if entropy[-1] > 0.6 * entropy[0] else "no_kl_penalty"

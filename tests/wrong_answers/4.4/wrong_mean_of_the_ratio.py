@@ -1,4 +1,4 @@
-# hint: averaged_away
+# hint: single_jump_missed
 import torch
 
 
@@ -8,6 +8,6 @@ def run_diagnosis(log):
         return "wrong_reference"
     if sum(ratio) / len(ratio) > 5:
         return "learning_rate_too_high"
-    if kl[-1] > 20 and log["objective/scores"][-1] > 0:
+    if kl[-1] > 20:
         return "no_kl_penalty"
     return "healthy"

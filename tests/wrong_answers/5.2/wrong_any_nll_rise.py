@@ -1,4 +1,4 @@
-# hint: kl_blamed
+# hint: nll_rise_blamed
 import torch
 
 

@@ -1,4 +1,4 @@
-# hint: judge_ignored
+# hint: judge_without_interval
 import torch
 
 

@@ -1,0 +1,11 @@
+# right: the limits that a healthy run is said to keep
+import torch
+
+
+def run_diagnosis(log):
+    kl, ratio = log["objective/kl"], log["val/ratio_max"]
+    if kl[0] > 0.01:
+        return "wrong_reference"
+    if max(ratio) > 3:
+        return "learning_rate_too_high"
+    return "no_kl_penalty" if kl[-1] > 20 else "healthy"

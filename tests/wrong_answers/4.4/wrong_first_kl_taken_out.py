@@ -1,0 +1,11 @@
+# hint: inputs_changed
+import torch
+
+
+def run_diagnosis(log):
+    kl, ratio = log["objective/kl"], log["val/ratio_max"]
+    if kl.pop(0) > 0.1:
+        return "wrong_reference"
+    if max(ratio) > 10:
+        return "learning_rate_too_high"
+    return "no_kl_penalty" if kl[-1] > 20 else "healthy"

@@ -1,0 +1,14 @@
+# hint: worse_though_it_rose
+import torch
+
+
+def claim_of(run):
+    low = run["reward_change"] - run["reward_half"]
+    high = run["reward_change"] + run["reward_half"]
+    if high < 0:
+        return "worse"
+    if not low > 0:
+        return "nothing"
+    if not (run["distinct_2_after"] >= 0.8 * run["distinct_2_before"] and run["nll_after"] - run["nll_before"] <= 1):
+        return "worse"
+    return "aligned" if run["lexicon_change"] - run["lexicon_half"] > 0 else "hacked"
