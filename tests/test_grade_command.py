@@ -218,6 +218,20 @@ def test_regrading_one_exercise_keeps_the_rest_and_the_inputs(folder, monkeypatc
 def test_regrading_without_a_grading_is_refused(folder, capsys):
     assert grade.run(arguments(folder, exercise=["2.1"])) == 2
     assert "grade all exercises once" in capsys.readouterr().err
+    assert not (folder.parent / "grades.csv.journal").exists()
+
+
+def test_second_grading_with_the_same_table_is_refused_while_the_first_goes_on(folder, monkeypatch, capsys):
+    second = []
+
+    def meanwhile(*_):
+        second.append(grade.run(arguments(folder)))
+        return Run("missing", "not filled in")
+
+    monkeypatch.setattr(sandbox.Sandbox, "run", meanwhile)
+    assert grade.run(arguments(folder)) == 0 and set(second) == {2}
+    assert "another grading is writing it. Wait for it, or name another --out." in capsys.readouterr().err
+    assert grade.run(arguments(folder)) == 0 and len(rows_of(folder)) == 1 + len(grade.GRADED)
 
 
 def test_points_by_hand_survive_regrading(folder):

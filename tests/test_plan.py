@@ -37,7 +37,6 @@ from helpers.shapes import MODELS, shape_of
 
 sys.path.insert(0, str(Path(__file__).parent / "bench"))
 from peaks import NAMES, RECORD, measured
-from worker import micro_batch
 
 PEAKS = json.loads(RECORD.read_text())
 ON_GPU = json.loads((RECORD.parent / "gpu.json").read_text())["peak_bytes"]
@@ -242,7 +241,7 @@ def test_peak_is_planned_within_15_percent_of_a_recorded_training():
 @pytest.mark.parametrize("setting", ON_GPU)
 def test_peak_is_planned_within_15_percent_of_what_was_allocated_on_a_gpu(setting):
     precision, layers = setting.split("-")
-    job = Job(precision=precision, layers=layers, micro_batch=micro_batch(precision, layers))
+    job = Job(precision=precision, layers=layers, micro_batch=ON_GPU[setting]["micro_batch"])
     planned = plan.peak(MODELS["SmolLM2-135M"], job)[1] - plan.CUDA_CONTEXT  # torch does not count the context
     assert planned == pytest.approx(ON_GPU[setting]["own"], rel=0.15)
 

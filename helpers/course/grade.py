@@ -122,6 +122,13 @@ def _run(args: argparse.Namespace, folder: Path, refused: list[tuple[Path, str]]
     if fault := table.fault_of_out(args.out) or fault_of_sandbox(not args.unsafe):
         raise ValueError(fault)
     journal = Journal(_beside(args.out, ".journal"))
+    with journal.locked():
+        return _graded(args, folder, journal, handed_in, by_hand)
+
+
+def _graded(
+    args: argparse.Namespace, folder: Path, journal: Journal, handed_in: list[Submission], by_hand: dict
+) -> int:
     found, grading = _begun(args, journal, {one.learner: one.digest for one in handed_in})
     exercises = [EXERCISES[name] for name in found.begun["exercises"] if name in EXERCISES]
     left = [one for one in handed_in if found.done.get(one.learner) != one.digest]

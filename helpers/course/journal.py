@@ -1,10 +1,13 @@
 """What a grading has found so far, in a file that a killed run leaves whole: one line of JSON for each learner."""
 
+import contextlib
 import dataclasses
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from helpers.course.table import Row
 
@@ -27,6 +30,22 @@ class Journal:
 
     def __init__(self, path: Path):
         self.path = path
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Inside, no other grading gets this journal.
+
+        Raises:
+            ValueError: another one has it.
+        """
+        with self.path.open("ab") as file:
+            if not _locked(file):
+                raise ValueError(f"{self.path}: another grading is writing it. Wait for it, or name another --out.")
+            try:
+                yield
+            finally:
+                if not file.seek(0, os.SEEK_END):
+                    self.path.unlink()  # nothing came of it
 
     def read(self) -> Found:
         """All that is known; nothing where there is no file.
@@ -59,7 +78,7 @@ class Journal:
     def begin(self, begun: dict, anew: bool) -> None:
         """Note how a grading is begun; `anew` drops all that was found before."""
         if anew:
-            self.path.unlink(missing_ok=True)
+            self.path.write_bytes(b"")  # not another file, which would not be locked
         self._append({"begun": begun})
 
     def add(self, learner: str, digest: str, rows: list[Row], seconds: float = 0.0) -> None:
@@ -83,3 +102,15 @@ class Journal:
             file.write(json.dumps(entry).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
+
+
+def _locked(file: IO) -> bool:
+    """Whether it is ours until it is closed, or this process ends; always, where the system has no such locks."""
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True

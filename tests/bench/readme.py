@@ -42,21 +42,21 @@ def benchmark(results: dict, on_gpu: dict) -> str:
     for name, title in SETTINGS.items():
         own, trl = (on_gpu["peak_bytes"][name][side] for side in ("own", "trl"))
         beside = [f"{trl / 2**20:,.0f}", f"{own / trl:.2f}"] if trl else ["not measured", ""]
+        title += f", micro-batches of {on_gpu['peak_bytes'][name]['micro_batch']}"
         cells = [f"{title}, on a GPU", "not measured", "", "", f"{own / 2**20:,.0f}", *beside, ""]
         rows.append("| " + " | ".join(cells) + " |")
     pairs = min(len(found["pairs"]) for found in results["settings"].values())
     note = f"{pairs} pairs of fresh processes; TRL in micro-batches of {TRL_MICRO_BATCH}. "
     note += f"{results['machine']}; TRL {results['trl']}; {results['date']}. "
     note += "On a GPU: allocated memory, one run each, in 8-bit with products in bfloat16; "
-    note += f"{on_gpu['card']}; {on_gpu['date']}."
+    note += f"{on_gpu['card']}; {on_gpu['date']}, before `helpers.gate`."
     return "\n".join(rows) + f"\n\n{note}"
 
 
 def growth(results: dict) -> str:
     """What four times the work costs; the micro-batch stays the same."""
-    says = (
-        f"Growth of time, and of memory above the model: {_costs(results['sizes'])} ({SETTINGS[results['setting']]})."
-    )
+    of = SETTINGS[results["setting"]] + results.get("remark", "")
+    says = f"Growth of time, and of memory above the model: {_costs(results['sizes'])} ({of})."
     if again := results.get("sizes_checkpointed"):
         says += f" With gradient checkpointing (`model.gradient_checkpointing_enable()`): {_costs(again)}."
     return says
