@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from helpers.__main__ import main
-from helpers.course.release import ROOT
+from helpers.course.release import ROOT, _content
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,13 @@ def test_no_link_in_a_release_leads_to_what_it_does_not_hold(released):
     held = {"/".join(name.split("/")[:parts]) for name in released for parts in range(1, 5)}
     assert len(links & held) > 5 and not {to for to in links - held if (ROOT / to).exists()}
     assert "[exercises/](exercises)" in texts["README.md"] and "made by lesson 3." in texts["README.md"]
+
+
+def test_what_only_looks_like_a_link_stays_in_a_release(tmp_path):
+    code = "`hooks[name](value)` and [the model](https://example.org/a) and [here](#part)"
+    (tmp_path / "a.md").write_text(f"{code} and [gone](b.md)")
+    (tmp_path / "b.md").write_text("")
+    assert _content(tmp_path / "a.md", tmp_path, {tmp_path / "a.md"}).decode() == f"{code} and gone"
 
 
 def test_release_made_twice_is_the_same_file(tmp_path):

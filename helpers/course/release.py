@@ -26,25 +26,25 @@ def run(args: argparse.Namespace) -> int:
         raise CourseError(f"There is no lesson {args.lesson} in {args.course / 'notebooks'}.")
     args.out.mkdir(parents=True, exist_ok=True)
     target, files = args.out / f"lesson_{args.lesson}.zip", sorted(handed_out(args.course, args.lesson))
+    held = {path for file in files for path in (file, *file.parents)}
     with written_aside(target) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files:
             entry = zipfile.ZipInfo(f"lesson_{args.lesson}/{path.relative_to(args.course).as_posix()}", _DATE)
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, _content(path, args.course, set(files)), zipfile.ZIP_DEFLATED)
+            archive.writestr(entry, _content(path, args.course, held), zipfile.ZIP_DEFLATED)
     size = target.stat().st_size / 2**20
     print(f"{target}: {len(files)} files, {size:.1f} MiB, no solutions. The checks are in it, and can be read.")
     return 0
 
 
-def _content(path: Path, course: Path, files: set[Path]) -> bytes:
+def _content(path: Path, course: Path, held: set[Path]) -> bytes:
     """Of a file; links to what the course has and the zip has not are plain text."""
     if path.suffix not in (".md", ".ipynb"):
         return path.read_bytes()
 
     def linked(match: re.Match) -> str:
         to = Path(os.path.normpath(path.parent / match[2]))
-        held = to in files or any(to in file.parents for file in files) or not to.is_relative_to(course)
-        return match[0] if held or not to.exists() else match[1]
+        return match[0] if to in held or not to.is_relative_to(course) or not to.exists() else match[1]
 
     return _LINK.sub(linked, path.read_text(encoding="utf-8")).encode()
 
