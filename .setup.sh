@@ -6,7 +6,7 @@
 # is made anew, since nobody can tell how much of a package pip had written. Downloads are not lost: pip keeps its cache.
 set -eu
 
-NEEDED_MB=3000 # the CPU build of torch and all the rest, while pip unpacks; a CUDA build needs about twice that
+NEEDED_MB=3000 # the CPU build of torch and all the rest, while pip unpacks; a CUDA build needs three times that
 PIP_LOG=.venv/pip.log
 NO_NETWORK='connection|name resolution|timed out|Max retries|ProxyError|SSLError' # as pip words it
 python=.venv/bin/python
@@ -82,7 +82,7 @@ tick() { # say every five seconds that it goes on, and how far; `$$` is the scri
 
 no_space() {
     rm -rf .venv
-    fail "No disk space: $1 in $PWD, and about $NEEDED_MB MB are needed (twice that with a CUDA build of torch)." \
+    fail "No disk space: $1 in $PWD, and about $NEEDED_MB MB are needed (three times that with a CUDA build of torch)." \
         "Free some, or clone the course onto another disk; then run this again."
 }
 

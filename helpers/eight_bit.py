@@ -6,7 +6,7 @@ That function is the one of bitsandbytes' layers on a CPU in `train()`: the inte
 import contextlib
 import ctypes
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import embedding, linear
 
 from helpers.device import best_precision
+from helpers.layers import forwards
 from helpers.products import product
 
 
@@ -55,21 +56,6 @@ def in_bfloat16(model: nn.Module) -> Iterator[None]:
     layers = _eight_bit_layers(model) if _in_bfloat16_is_fast() else []
     with forwards(dict.fromkeys(layers, functools.partial(_rounded, _Floats()))):
         yield
-
-
-@contextlib.contextmanager
-def forwards(changed: dict[nn.Module, Callable]) -> Iterator[None]:
-    """Other forwards inside, each called with its layer."""
-    before = {layer: vars(layer).get("forward") for layer in changed}
-    for layer, forward in changed.items():
-        layer.forward = functools.partial(forward, layer)
-    try:
-        yield
-    finally:
-        for layer, forward in before.items():
-            del layer.forward
-            if forward is not None:
-                layer.forward = forward
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ METHODS = {"full": "fp32", "ppo": "8bit", "qlora": "4bit"}  # and the precision 
 PRECISIONS = ("fp32", "fp16", "bf16", "8bit", "4bit")
 NF4 = {"ppo": 0.5 + 4 / 64, "qlora": 0.5 + 1 / 64 + 4 / (64 * 256)}  # bytes a weight; scales of 64, doubly quantized
 CHUNK_LOGITS = 2**19  # as in helpers.backbone, which would need torch and seconds to import
+SHORT_ATTENTION = 2**20  # weights of a layer, as in helpers.layers
 REWARD_RANK = 16  # of the reward adapter, which the backbone also holds
 CUDA_CONTEXT = 666_632_192  # with all kernels loaded; pytorch pull request 86509 (a fresh, lazy one takes 426 MiB)
 CUBLAS_WORKSPACE = 32 * MIB  # of PyTorch on Hopper; 8 MiB on older cards
@@ -178,7 +179,8 @@ def _step(shape: Shape, job: Job) -> dict[str, int]:
         activations = layer * job.adapted_layers(shape)
     backward = 3 * tokens * max(shape.inner, shape.width) * job.number  # the gradients that flow through one block
     lines = {"gradients": _fixed(shape, job)["optimizer state"] // 2, "activations": activations, **_logits(shape, job)}
-    lines["working memory"] = backward + _dequantized(shape, job)
+    of_attention = 3 * 4 * _short_attention(shape, job)  # the weights, and their gradient before and behind the softmax
+    lines["working memory"] = max(backward, of_attention) + _dequantized(shape, job)
     return lines | ({"rollout buffers": _rollout(shape, job)} if job.method == "ppo" else {})
 
 
@@ -193,22 +195,35 @@ def kept_by_layer(shape: Shape, job: Job) -> int:
       take another way, which keeps its weights, one for each head and token before, and no output: the larger counts.
     - LoRA keeps its input in float32: a copy of its own for each adapter if numbers are of 2 bytes, else one for all
       that have the same input; and A x.
-    - A gated feed-forward block keeps gate, up and silu(gate); in PPO the first two (`helpers.gate`).
+    - A gated feed-forward block keeps gate, up and silu(gate).
+    - In "ppo" (`helpers.layers`) the gated block keeps the first two; and on a CPU norms and LoRA keep their input once
+      and as it is, and attention of a short text in bfloat16 queries, keys and values as they are.
     - 8-bit layers of bitsandbytes keep their input, frozen or not. What PPO has instead (`helpers.eight_bit`) and 4-bit
       layers do not.
     """
     number, width, inner = job.number, shape.width, shape.inner
+    lean = job.method == "ppo" and not job.on_gpu  # helpers.layers
     adapted = shape.linear if job.method == "qlora" else shape.adapted
     attention = number * (4 * shape.queries + job.length) + 4 * shape.heads
     if job.on_gpu and number == 4 and shape.keys < shape.queries:
         attention = max(attention, number * (3 * shape.queries + shape.heads * job.length))
+    if _short_attention(shape, job):
+        attention = number * (shape.queries + 2 * shape.keys)
     kept = attention + 4 * job.r * len(adapted)
-    kept += 4 * sum(shape.linear[name][1] for name in adapted) if number == 2 else 4 * width  # q and v share one
+    copies = number == 2 and not lean
+    kept += 4 * sum(shape.linear[name][1] for name in adapted) if copies else number * width  # q and v share one
     eight = job.precision == "8bit" and job.method != "ppo"
     if shape.family == "gpt_neox":  # one input of both norms; values are a view of all that `query_key_value` returned
         return kept + number * (3 * width + 4 + inner) + eight * number * (2 * width + inner)
-    gated = 2 if job.method == "ppo" else 3
-    return kept + 2 * (4 * width + 4) + gated * number * inner + eight * number * (width + inner)
+    normed, gated = number if lean else 4, 2 if job.method == "ppo" else 3
+    return kept + 2 * (normed * width + 4) + gated * number * inner + eight * number * (width + inner)
+
+
+def _short_attention(shape: Shape, job: Job) -> int:
+    """The weights of a layer's attention, if they exist in its backward; else 0."""
+    weights = job.micro_batch * shape.heads * job.length**2
+    own = job.method == "ppo" and job.precision == "bf16" and not job.on_gpu and shape.family != "gpt_neox"
+    return weights if own and weights <= SHORT_ATTENTION else 0
 
 
 def _logits(shape: Shape, job: Job) -> dict[str, int]:

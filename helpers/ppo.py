@@ -27,7 +27,7 @@ from helpers.formulas import (
     rewards_per_token,
     value_losses,
 )
-from helpers.gate import lean_gates
+from helpers.layers import lean_layers
 from helpers.memory import peak_bytes
 from helpers.reward import AdapterReward
 from helpers.rollout import Limits, Reward, Rollout, Scores, Written, decoded, generate, judged, sample_table
@@ -104,7 +104,7 @@ class PPOTrainer:
         """Do `updates` more updates; returns `history`, one dictionary of metrics for each update so far."""
         silent = {} if self.accelerator.is_main_process else {"disable": True}  # else the user's TQDM_DISABLE decides
         bar = tqdm(range(updates), desc="ppo", unit="update", **silent)
-        with eight_bit.lean(self.model), lean_gates(self.model):
+        with eight_bit.lean(self.model), lean_layers(self.model):
             for _ in bar:
                 started = time.perf_counter()
                 rollout = self._roll_out()

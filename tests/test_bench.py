@@ -43,6 +43,19 @@ def test_ratio_of_a_setting_is_the_median_over_at_least_five_pairs(settings, set
         assert found[f"{kind}_range"] == pytest.approx([ratios[0], ratios[-1]], abs=1e-3)
 
 
+BARS = {"8bit-top": (0.40, 0.40), "8bit-all": (0.58, 0.48), "bf16-top": (0.40, 0.38), "bf16-all": (0.65, 0.40)}
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_update_takes_no_more_of_the_time_and_memory_of_trl_than_was_promised(settings, setting):
+    time, memory = BARS[setting]
+    assert settings[setting]["time_ratio"] <= time and settings[setting]["memory_ratio"] <= memory
+
+
+def test_optimisation_takes_at_most_1_7_times_what_matrix_products_allow():
+    assert json.loads((BENCH / "limit.json").read_text())["limits"]["bf16-top-16"]["times_the_limit"] <= 1.7
+
+
 def test_recorded_runs_have_their_curves_and_the_sick_ones_are_there():
     records = learn.recorded()
     assert {"bf16-top-seed0", "sick-no-kl", "sick-learning-rate", "sick-wrong-reference"} <= records.keys()

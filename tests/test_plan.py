@@ -26,11 +26,11 @@ from transformers import (
 )
 
 from helpers import __main__ as command
-from helpers import backbone, bill, memory, plan
+from helpers import backbone, bill, layers, memory, plan
 from helpers.course import plan as course_plan
 from helpers.eight_bit import lean
 from helpers.formulas import token_logprobs
-from helpers.gate import lean_gates
+from helpers.layers import lean_layers
 from helpers.plan import Job
 from helpers.ppo import PPOConfig, PPOTrainer
 from helpers.shapes import MODELS, shape_of
@@ -135,8 +135,9 @@ def test_activations_planned_are_what_the_backbone_keeps(precision, top, tmp_pat
     tokens, mask = torch.randint(200, (3, 12)), torch.ones(3, 12, dtype=torch.long)
     mask[0, 0] = 0
     states = split.trunk(tokens, mask)
-    given = {t.untyped_storage().data_ptr() for t in (states.hidden, *states.arguments["position_embeddings"])}
-    with lean(split.model), lean_gates(split.model), memory.saved_for_backward(split.model) as kept:
+    given = states.hidden, states.arguments["attention_mask"], *states.arguments["position_embeddings"]
+    given = {t.untyped_storage().data_ptr() for t in given}
+    with lean(split.model), lean_layers(split.model), memory.saved_for_backward(split.model) as kept:
         split.top(states)
     counted = memory.stored_bytes(t for t in kept if t.untyped_storage().data_ptr() not in given)
     job = Job(precision=precision, r=4, batch=3, micro_batch=3, length=12, on_gpu=False)
@@ -225,6 +226,10 @@ def test_full_bill_counts_the_biases_of_qwen2():
 
 def test_logits_are_planned_in_the_slices_of_the_trainer():
     assert plan.CHUNK_LOGITS == backbone.CHUNK_LOGITS
+
+
+def test_attention_is_planned_as_short_where_it_is():
+    assert plan.SHORT_ATTENTION == layers.SHORT_ATTENTION
 
 
 @pytest.mark.parametrize("point", PEAKS["peaks"], ids=lambda point: "-".join(str(point[name]) for name in NAMES))

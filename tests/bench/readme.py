@@ -49,17 +49,28 @@ def benchmark(results: dict, on_gpu: dict) -> str:
     note = f"{pairs} pairs of fresh processes; TRL in micro-batches of {TRL_MICRO_BATCH}. "
     note += f"{results['machine']}; TRL {results['trl']}; {results['date']}. "
     note += "On a GPU: allocated memory, one run each, in 8-bit with products in bfloat16; "
-    note += f"{on_gpu['card']}; {on_gpu['date']}, before `helpers.gate`."
+    note += f"{on_gpu['card']}; {on_gpu['date']}, before `helpers.layers`."
     return "\n".join(rows) + f"\n\n{note}"
 
 
 def growth(results: dict) -> str:
     """What four times the work costs; the micro-batch stays the same."""
-    of = SETTINGS[results["setting"]] + results.get("remark", "")
+    of = SETTINGS[results["setting"]]
     says = f"Growth of time, and of memory above the model: {_costs(results['sizes'])} ({of})."
     if again := results.get("sizes_checkpointed"):
         says += f" With gradient checkpointing (`model.gradient_checkpointing_enable()`): {_costs(again)}."
     return says
+
+
+def limit(record: dict) -> str:
+    """The optimisation phase beside what the machine's matrix products allow."""
+    whole, half = (record["limits"][f"bf16-top-{rows}"] for rows in (16, 8))
+    return (
+        f"The optimisation of an update (bf16, top third, {whole['flop'] / 1e9:.0f} GFLOP) took "
+        f"{_ratio(whole, 'times_the_limit')} times as long as a large matrix product here takes for as much arithmetic "
+        f"({whole['flop_per_second'] / 1e9:.0f} GFLOP/s) in one micro-batch of 16, and "
+        f"{_ratio(half, 'times_the_limit')} times in micro-batches of 8."
+    )
 
 
 def _costs(sizes: dict) -> str:
@@ -72,7 +83,7 @@ def elsewhere(found: dict) -> str:
     shares = ("time_ratio", "memory_ratio")
     time, memory = (", ".join(f"{found['settings'][name][kind]:.2f}" for name in SETTINGS) for kind in shares)
     says = f"Elsewhere, in the same order: {time} of TRL's time, {memory} of its memory. {growth(found['growth'])}"
-    return f"{says} {found['machine']}, with AMX; {found['date']}, before `helpers.gate`."
+    return f"{says} {found['machine']}, with AMX; {found['date']}, before `helpers.layers`."
 
 
 def _cost(size: dict) -> str:
@@ -162,10 +173,10 @@ def _means(records: Sequence[dict]) -> str:
 
 def with_tables(text: str) -> str:
     """`text` with what stands between the marks of each table made anew."""
-    names = ("results", "growth", "gpu", "results_amx")
-    results, grown, on_gpu, other = (json.loads((HERE / f"{name}.json").read_text()) for name in names)
+    names = ("results", "growth", "limit", "gpu", "results_amx")
+    results, grown, limited, on_gpu, other = (json.loads((HERE / f"{name}.json").read_text()) for name in names)
     made = {
-        "benchmark": f"{benchmark(results, on_gpu)}\n\n{growth(grown)}\n\n{elsewhere(other)}",
+        "benchmark": f"{benchmark(results, on_gpu)}\n\n{growth(grown)} {limit(limited)}\n\n{elsewhere(other)}",
         "learning": f"{learning(recorded())}\n\n{choices(recorded())}",
     }
     for name, table in made.items():
