@@ -169,7 +169,7 @@ class _TokenLogprobs(torch.autograd.Function):
         size -= size % 64 if size > 64 else 0  # products of odd widths take up to twice as long
         highest = hidden.new_full((len(hidden), 1), -torch.inf, dtype=torch.float32)
         total, average = torch.zeros_like(highest), 0.0  # Σ exp(logit - highest), and Σ exp(logit - highest) · W
-        buffer = highest.new_empty(len(rows) * size)  # one for all slices: fresh memory costs more than the copy
+        buffer = highest.new_empty(len(rows) * min(size, len(weight)))  # fresh memory costs more than a copy
         for part in weight.split(size):
             part = part.to(dtype)
             logits = buffer[: len(rows) * len(part)].view(len(rows), -1).copy_(product(rows, part)).mul_(scale)

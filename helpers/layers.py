@@ -17,7 +17,8 @@ from torch.nn.functional import linear, silu
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 _MODELS = ("Llama", "Mistral", "Qwen2")  # of transformers; a class of another model may compute another function
-SHORT_ATTENTION = 2**20  # weights of a layer that exist at once: beyond, PyTorch's own way takes less
+SHORT_ATTENTION = 2**20  # attention weights of a layer; PyTorch's own way, which never has them all, is for more
+WEIGHTS_AT_ONCE = 2**17  # of them, in the backward
 
 
 @contextlib.contextmanager
@@ -26,22 +27,25 @@ def lean_layers(model: nn.Module) -> Iterator[None]:
 
     - A norm keeps its input and 1 / rms, where PyTorch keeps a float32 copy of an input in 16 bits.
     - Attention in bfloat16 on a CPU keeps queries, keys and values, where PyTorch's keeps its output, too, and keys and
-      values once for each head of the queries. For a short text its backward takes a fifth of the time, since PyTorch's
-      is made for long ones, which are left to it.
+      values once for each head of the queries. For a short text its backward takes a fourth of the time, since
+      PyTorch's is made for long ones, which are left to it.
     - A gated block keeps gate and up, and computes silu(gate) again.
-    - An adapter on a layer in 16 bits keeps its input as it is, where peft keeps a float32 copy for each adapter.
+    - An adapter of any layer in 16 bits keeps its input as it is, where peft keeps a float32 copy for each.
 
-    Other models, and layers that are trained themselves, stay as they are; on a GPU, where the rest has not been
-    measured, all but the gated block.
+    All else stays as it is: a norm that is trained, an adapter with dropout, DoRA or a bias, a layer whose forward was
+    replaced before; and on a GPU, where the rest has not been measured, all but the gated block. transformers has one
+    table of attention functions, so inside that of every model is looked at, and changed if its layer is one of these.
     """
-    found = {module: _LEAN[kind] for module in model.modules() if (kind := _kind(module)) in _LEAN}
+    found = {m: _LEAN[kind] for m in model.modules() if (kind := _kind(m)) in _LEAN and "forward" not in vars(m)}
     plain = ALL_ATTENTION_FUNCTIONS["sdpa"]
     ALL_ATTENTION_FUNCTIONS["sdpa"] = functools.partial(_attention, plain)
     try:
         with forwards(found):
             yield
     finally:
-        ALL_ATTENTION_FUNCTIONS["sdpa"] = plain
+        del ALL_ATTENTION_FUNCTIONS["sdpa"]  # what was set here; the table has another for all
+        if ALL_ATTENTION_FUNCTIONS["sdpa"] is not plain:
+            ALL_ATTENTION_FUNCTIONS["sdpa"] = plain
 
 
 @contextlib.contextmanager
@@ -60,14 +64,18 @@ def forwards(changed: dict[nn.Module, Callable]) -> Iterator[None]:
 
 
 def _kind(module: nn.Module) -> str | None:
-    if type(module) is AdaptedLinear:
-        return "adapter" if module.weight.is_cpu else None
     name = type(module).__name__
     if name in [f"{model}MLP" for model in _MODELS] and type(module.act_fn).__name__ in ("SiLU", "SiLUActivation"):
         return "gated block"
-    if name in [f"{model}RMSNorm" for model in _MODELS] and module.weight.is_cpu and not module.weight.requires_grad:
+    if name in [f"{model}RMSNorm" for model in _MODELS]:
         return "norm"
-    return None
+    return "adapter" if type(module) is AdaptedLinear else None
+
+
+def _normed(norm: nn.Module, hidden_states: Tensor) -> Tensor:
+    if norm.weight.requires_grad or not hidden_states.is_cpu:
+        return type(norm).forward(norm, hidden_states)
+    return _Norm.apply(hidden_states, norm.weight, norm.variance_epsilon)
 
 
 class _Norm(torch.autograd.Function):
@@ -86,6 +94,10 @@ class _Norm(torch.autograd.Function):
         of_normed, normed = (gradient * weight).float(), x.float() * inverse
         along = (of_normed * normed).mean(-1, keepdim=True)
         return of_normed.addcmul_(normed, along, value=-1).mul_(inverse).to(x.dtype), None, None
+
+
+def _gated(block: nn.Module, x: Tensor) -> Tensor:
+    return block.down_proj(_GatedProduct.apply(block.gate_proj(x), block.up_proj(x)))
 
 
 class _GatedProduct(torch.autograd.Function):
@@ -140,19 +152,18 @@ def _is_lora(layer: AdaptedLinear, name: str) -> bool:
     return without and name not in layer.lora_variant and high.bias is None and low.weight.dtype == torch.float32
 
 
-_LEAN = {
-    "adapter": _adapted,
-    "norm": lambda norm, x: _Norm.apply(x, norm.weight, norm.variance_epsilon),
-    "gated block": lambda block, x: block.down_proj(_GatedProduct.apply(block.gate_proj(x), block.up_proj(x))),
-}
+_LEAN = {"norm": _normed, "gated block": _gated, "adapter": _adapted}  # by name: a model is pickled with its forwards
 
 
 def _attention(plain: Callable, layer: nn.Module, queries: Tensor, keys: Tensor, values: Tensor, mask, **options):
-    plain = functools.partial(plain, layer, **options)
     known = type(layer).__name__ in [f"{model}Attention" for model in _MODELS]
-    if not known or options.get("dropout") or options.get("is_causal") is False or not _is_short(queries, keys, mask):
+    causal = options.get("is_causal") is not False and getattr(layer, "is_causal", True)
+    more = options.get("dropout") or options.get("position_bias") is not None
+    plain = functools.partial(plain, layer, **options)
+    if not known or not causal or more or not _is_short(queries, keys, mask):
         return plain(queries, keys, values, mask)
-    scale = options.get("scaling") or queries.shape[-1] ** -0.5
+    scale = options.get("scaling")
+    scale = queries.shape[-1] ** -0.5 if scale is None else scale
     return _ShortAttention.apply(plain, queries, keys, values, mask, scale), None
 
 
@@ -184,15 +195,22 @@ class _ShortAttention(torch.autograd.Function):
         length = queries.shape[2]
         if mask is None:
             mask = torch.ones(1, 1, length, length, dtype=torch.bool).tril()
-        q, k, v, g = (_by_key(x, keys) for x in (queries * context.scale, keys, values, gradient.transpose(1, 2)))
-        hidden = ~mask[:, :, None]
-        scores = (q @ k.mT).float().view(*keys.shape[:2], -1, length, length).masked_fill_(hidden, -torch.inf)
-        weights = scores.softmax(-1).masked_fill_(hidden, 0).view(len(k), -1, length)  # rows that see nothing, too
-        del scores
-        slopes = torch._softmax_backward_data((g @ v.mT).float(), weights, -1, torch.float32).to(k.dtype)
-        of_queries = (slopes @ k).mul_(context.scale).view_as(queries)
-        of_values = weights.to(v.dtype).mT @ g
-        return None, of_queries, (slopes.mT @ q).view_as(keys), of_values.view_as(values), None, None
+        hidden = ~mask.expand(*keys.shape[:2], -1, -1).flatten(0, 1)
+        given = (*(_by_key(x, keys) for x in (queries, keys, values, gradient.transpose(1, 2))), hidden)
+        size = max(1, WEIGHTS_AT_ONCE // (given[0].shape[1] * length))
+        parts = [_of_attention(*part, context.scale) for part in zip(*(x.split(size) for x in given), strict=True)]
+        of_queries, of_keys, of_values = (torch.cat(x) for x in zip(*parts, strict=True))
+        return None, of_queries.view_as(queries), of_keys.view_as(keys), of_values.view_as(values), None, None
+
+
+def _of_attention(q: Tensor, k: Tensor, v: Tensor, gradient: Tensor, hidden: Tensor, scale: float) -> tuple:
+    """Gradients of q, k and v; (heads of keys, heads a key · length or length, width). The softmax is in float32."""
+    wide, length = q.float().mul_(scale), k.shape[1]
+    scores = (wide @ k.float().mT).view(len(k), -1, length, length).masked_fill_(hidden[:, None], -torch.inf)
+    weights = scores.softmax(-1).masked_fill_(hidden[:, None], 0).view(len(k), -1, length)  # rows that see nothing, too
+    del scores
+    slopes = torch._softmax_backward_data(gradient.float() @ v.float().mT, weights, -1, torch.float32).to(k.dtype)
+    return (slopes @ k).mul_(scale), slopes.mT @ wide.to(q.dtype), weights.to(v.dtype).mT @ gradient
 
 
 def _by_key(x: Tensor, keys: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ METHODS = {"full": "fp32", "ppo": "8bit", "qlora": "4bit"}  # and the precision 
 PRECISIONS = ("fp32", "fp16", "bf16", "8bit", "4bit")
 NF4 = {"ppo": 0.5 + 4 / 64, "qlora": 0.5 + 1 / 64 + 4 / (64 * 256)}  # bytes a weight; scales of 64, doubly quantized
 CHUNK_LOGITS = 2**19  # as in helpers.backbone, which would need torch and seconds to import
-SHORT_ATTENTION = 2**20  # weights of a layer, as in helpers.layers
+SHORT_ATTENTION, WEIGHTS_AT_ONCE = 2**20, 2**17  # weights of a layer, as in helpers.layers
 REWARD_RANK = 16  # of the reward adapter, which the backbone also holds
 CUDA_CONTEXT = 666_632_192  # with all kernels loaded; pytorch pull request 86509 (a fresh, lazy one takes 426 MiB)
 CUBLAS_WORKSPACE = 32 * MIB  # of PyTorch on Hopper; 8 MiB on older cards
@@ -179,7 +179,9 @@ def _step(shape: Shape, job: Job) -> dict[str, int]:
         activations = layer * job.adapted_layers(shape)
     backward = 3 * tokens * max(shape.inner, shape.width) * job.number  # the gradients that flow through one block
     lines = {"gradients": _fixed(shape, job)["optimizer state"] // 2, "activations": activations, **_logits(shape, job)}
-    of_attention = 3 * 4 * _short_attention(shape, job)  # the weights, and their gradient before and behind the softmax
+    one = job.length**2 * shape.queries // shape.keys
+    weights = min(_short_attention(shape, job), max(WEIGHTS_AT_ONCE, one))
+    of_attention = 3 * 4 * weights - 2 * tokens * shape.inner * job.number  # with gradients; gate and up are gone then
     lines["working memory"] = max(backward, of_attention) + _dequantized(shape, job)
     return lines | ({"rollout buffers": _rollout(shape, job)} if job.method == "ppo" else {})
 
@@ -230,7 +232,7 @@ def _logits(shape: Shape, job: Job) -> dict[str, int]:
     if job.method == "qlora":  # cross-entropy: the logits, in float32 too, their log-softmax, and a gradient
         return {"logits": job.micro_batch * job.length * shape.vocabulary * (job.number + 12)}
     rows = job.micro_batch * job.response
-    slice_of_logits = min(CHUNK_LOGITS, rows * shape.vocabulary) * (4 + 2 * job.number)
+    slice_of_logits = min(CHUNK_LOGITS, rows * shape.vocabulary) * (4 + job.number)  # in float32, and as multiplied
     return {"logits": slice_of_logits + 3 * 4 * rows * shape.width}  # and the gradients of the rows, summed along
 
 

@@ -145,10 +145,10 @@ def test_activations_planned_are_what_the_backbone_keeps(precision, top, tmp_pat
 
 
 def bill_dtype(precision: str) -> torch.dtype:
-    return {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
+    return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[precision]
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16", "8bit"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16", "8bit"])
 def test_tensors_planned_are_those_of_an_update_of_the_trainer(precision, tmp_path):
     model = tiny_llama(num_hidden_layers=4, hidden_size=128, intermediate_size=512, num_attention_heads=8)
     model = in_8bit(model, tmp_path) if precision == "8bit" else model.to(bill_dtype(precision))
@@ -229,7 +229,7 @@ def test_logits_are_planned_in_the_slices_of_the_trainer():
 
 
 def test_attention_is_planned_as_short_where_it_is():
-    assert plan.SHORT_ATTENTION == layers.SHORT_ATTENTION
+    assert (plan.SHORT_ATTENTION, plan.WEIGHTS_AT_ONCE) == (layers.SHORT_ATTENTION, layers.WEIGHTS_AT_ONCE)
 
 
 @pytest.mark.parametrize("point", PEAKS["peaks"], ids=lambda point: "-".join(str(point[name]) for name in NAMES))

@@ -4,6 +4,7 @@ python tests/bench/limit.py [bf16 | 8bit | fp32] [top | all] [MICRO-BATCH]   wri
 
 The arithmetic of an update is counted (torch.utils.flop_counter), and divided by the speed of a large matrix product
 in the same dtype, measured in the same process after each update.
+Of attention, fewer products are counted than it needs: five in the backward, and on a CPU none in the forward.
 """
 
 import contextlib
