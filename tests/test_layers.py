@@ -308,7 +308,8 @@ def test_a_norm_that_is_trained_gets_its_gradient_even_where_it_was_frozen_on_en
     norm, x = LlamaRMSNorm(64).requires_grad_(False), torch.randn(2, 5, 64)
     with lean_layers(norm):
         norm.requires_grad_(True)
-        norm(x).square().sum().backward()
+        norm(x.requires_grad_()).square().sum().backward()
+    assert norm.weight.grad is not None
     found = norm.weight.grad.clone()
     norm.weight.grad = None
     norm(x).square().sum().backward()
