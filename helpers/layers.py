@@ -139,7 +139,7 @@ class _Adapted(torch.autograd.Function):
 def _adapted(layer: AdaptedLinear, x: Tensor, *others, **options) -> Tensor:
     name, *more = [name for name in layer.active_adapters if name in layer.lora_A] or [None]
     plain = not (others or options or more or layer.disable_adapters or layer.merged) and name is not None
-    if not plain or x.dtype.itemsize != 2 or not _is_lora(layer, name):
+    if not plain or not x.is_cpu or x.dtype.itemsize != 2 or not _is_lora(layer, name):
         return type(layer).forward(layer, x, *others, **options)
     a, b = layer.lora_A[name].weight, layer.lora_B[name].weight
     return _Adapted.apply(layer.base_layer(x), x, a, b, layer.scaling[name])

@@ -76,6 +76,8 @@ MUTANTS = [
     Mutant("a replaced forward replaced", "layers", " and \"forward\" not in vars(m)}", "}", "replaced_before"),
     Mutant("long texts, too", "layers", "batch * heads * length**2 <= SHORT_ATTENTION", "batch <= SHORT_ATTENTION", "exist_at_once or another_kind"),
     Mutant("adapter without its scale in the backward", "layers", "gradient.float().mul_(context.scale)", "gradient.float()", "lean_adapter_has"),
+    Mutant("adapter on a GPU, too", "layers", "not plain or not x.is_cpu or", "not plain or", "another_device"),
+    Mutant("norm on a GPU, too", "layers", " or not hidden_states.is_cpu:", ":", "another_device"),
     Mutant("dropout of an adapter left out", "layers", "dropout.p == 0 or not dropout.training", "True", "left_to_peft"),
     Mutant("DoRA taken for LoRA", "layers", "without and name not in layer.lora_variant", "without", "left_to_peft"),
     Mutant("second adapter left out", "layers", "options or more or layer", "options or layer", "left_to_peft"),

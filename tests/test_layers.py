@@ -283,6 +283,16 @@ def test_an_adapter_of_another_kind_is_left_to_peft(kind):
     assert pairs and all(torch.equal(mine, theirs) for mine, theirs in pairs)
 
 
+@pytest.mark.parametrize("module", [lambda: LlamaRMSNorm(32).requires_grad_(False), lambda: adapted()])
+def test_norms_and_adapters_of_another_device_are_left_alone(module):
+    """On a GPU nothing of them has been measured; the device of this test has no numbers at all."""
+    model = module().to("meta")
+    x = torch.empty(2, 5, 32, device="meta", dtype=next(model.parameters()).dtype, requires_grad=True)
+    due = type(model(x).grad_fn)
+    with lean_layers(model):
+        assert type(model(x).grad_fn) is due
+
+
 def kept_bytes(policy: nn.Module, context) -> int:
     tokens, mask = uneven_tokens()
     with context, memory.saved_for_backward(policy) as saved:
