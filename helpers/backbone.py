@@ -15,12 +15,14 @@ from typing import Any
 import torch
 from peft import PeftModel
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from helpers.adapters import reference as without_adapters
 from helpers.eight_bit import read_rows_alone
 from helpers.products import product
 
 CHUNK_LOGITS = 2**19  # logits that exist at the same time
+LONG_TEXT = 64  # tokens, padding included; of longer ones the backward computes some layers again
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,19 @@ class Backbone:
         """Run the layers from the first adapted one on; (batch, length, width), behind the final norm.
 
         Which role it is depends on the adapter that is on: the policy's, unless inside `adapter(name)`.
+
+        What layers keep for the backward does not grow with texts beyond `LONG_TEXT`: the lower ones then keep only
+        what enters them, and compute the rest again in the backward, one layer at a time (Chen et al., 2016, "Training
+        Deep Nets with Sublinear Memory Cost", section 4): the same adapter must be on until then. How many do depends on
+        the length alone, so that smaller micro-batches never take more memory.
         """
-        hidden = states.hidden
-        for layer in self.layers[self.first_adapted :]:
-            output = layer(hidden, **states.arguments)
+        hidden, layers = states.hidden, self.layers[self.first_adapted :]
+        again = len(layers) - len(layers) * LONG_TEXT // hidden.shape[1]
+        for number, layer in enumerate(layers):
+            if number < again:
+                output = checkpoint(layer, hidden, **states.arguments, use_reentrant=False)
+            else:
+                output = layer(hidden, **states.arguments)
             hidden = output[0] if isinstance(output, tuple) else output
         return self.norm(hidden)
 

@@ -14,7 +14,7 @@ MIB = 2**20
 METHODS = {"full": "fp32", "ppo": "8bit", "qlora": "4bit"}  # and the precision of each, where none is asked for
 PRECISIONS = ("fp32", "fp16", "bf16", "8bit", "4bit")
 NF4 = {"ppo": 0.5 + 4 / 64, "qlora": 0.5 + 1 / 64 + 4 / (64 * 256)}  # bytes a weight; scales of 64, doubly quantized
-CHUNK_LOGITS = 2**19  # as in helpers.backbone, which would need torch and seconds to import
+CHUNK_LOGITS, LONG_TEXT = 2**19, 64  # as in helpers.backbone, which would need torch and seconds to import
 SHORT_ATTENTION, WEIGHTS_AT_ONCE = 2**20, 2**17  # weights of a layer, as in helpers.layers
 REWARD_RANK = 16  # of the reward adapter, which the backbone also holds
 CUDA_CONTEXT = 666_632_192  # with all kernels loaded; pytorch pull request 86509 (a fresh, lazy one takes 426 MiB)
@@ -172,11 +172,11 @@ def _judging(shape: Shape, job: Job) -> dict[str, int]:
 def _step(shape: Shape, job: Job) -> dict[str, int]:
     """While a micro-batch is trained: gradients, and what its forward keeps."""
     tokens = job.micro_batch * job.length
-    layer = tokens * kept_by_layer(shape, job)
-    if job.method == "qlora":  # of each layer its input; of one layer at a time, all
-        activations = layer + shape.layers * tokens * shape.width * job.number
-    else:
-        activations = layer * job.adapted_layers(shape)
+    kept, entering, adapted = kept_by_layer(shape, job), shape.width * job.number, job.adapted_layers(shape)
+    # Layers times tokens of a text of which all is kept; of the others, what enters. "ppo": at most, as the layers are
+    # whole; "qlora": one layer at a time.
+    whole = min(adapted * job.length, max(adapted * LONG_TEXT, job.length)) if job.method == "ppo" else job.length
+    activations = job.micro_batch * (whole * kept + (adapted * job.length - whole) * entering)
     backward = 3 * tokens * max(shape.inner, shape.width) * job.number  # the gradients that flow through one block
     lines = {"gradients": _fixed(shape, job)["optimizer state"] // 2, "activations": activations, **_logits(shape, job)}
     one = job.length**2 * shape.queries // shape.keys

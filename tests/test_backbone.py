@@ -9,6 +9,8 @@ from torch.nn import functional
 from helpers import backbone as module
 from helpers.adapters import reference
 from helpers.backbone import Backbone, full_batches, head_values, switch_dropout_off, whole_logprobs
+from helpers.eight_bit import lean
+from helpers.layers import lean_layers
 
 BASES = {"llama": llama, "gpt2": gpt2}
 LAYERS = {"all": [0, 1], "top": [1]}
@@ -50,19 +52,55 @@ def test_split_forward_has_the_hidden_states_of_the_whole_one_bit_for_bit(precis
         assert torch.equal(backbone.top(backbone.trunk(tokens, mask.long()))[mask], due[mask])
 
 
-@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("again", ["nothing", "as transformers does it", "long texts"])
 @pytest.mark.parametrize("base", BASES)
-def test_gradient_of_chunks_is_that_of_a_plain_pass(base, checkpointing, monkeypatch):
+def test_gradient_of_chunks_is_that_of_a_plain_pass(base, again, monkeypatch):
     policy = policy_of(BASES[base](), moved=0.5, layers_to_transform=[0, 1])
     switch_dropout_off(policy)
     trained = [p for p in policy.parameters() if p.requires_grad]
     weights = torch.linspace(-1, 2, 13)
     due = torch.autograd.grad(real(plain_logprobs(policy)) @ weights, trained)
-    if checkpointing:
+    if again == "as transformers does it":
         policy.get_base_model().gradient_checkpointing_enable()
+    monkeypatch.setattr(module, "LONG_TEXT", 10 if again == "long texts" else 11)
     monkeypatch.setattr(module, "CHUNK_LOGITS", 50)
     found = torch.autograd.grad(real(split_logprobs(Backbone(policy))) @ weights, trained)
     assert all((a - b).norm() < 2e-5 * b.norm() for a, b in zip(found, due, strict=True))
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_gradient_of_long_texts_is_that_of_short_ones_to_the_bit(precision, tmp_path, monkeypatch):
+    backbone = Backbone(policy_of(llama(precision, tmp_path), moved=0.5, layers_to_transform=[0]))
+    trained, found = [p for p in backbone.model.parameters() if p.requires_grad], []
+    for length in (11, 10):
+        monkeypatch.setattr(module, "LONG_TEXT", length)
+        with lean(backbone.model), lean_layers(backbone.model):
+            found.append(torch.autograd.grad(real(split_logprobs(backbone)).square().sum(), trained))
+    assert all(torch.equal(mine, due) and due.any() for mine, due in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("length", "gradients", "again"), [(11, True, 0), (10, True, 1), (6, True, 2), (5, True, 3), (1, False, 0)]
+)
+@pytest.mark.parametrize("transformers", [False, True])
+def test_of_longer_texts_more_of_the_lower_layers_are_computed_again_and_none_twice(
+    transformers, length, gradients, again, monkeypatch
+):
+    """Texts of 11 tokens; as many of four adapted layers are kept whole as would keep no more of texts of `length`."""
+    monkeypatch.setattr(module, "LONG_TEXT", length)
+    backbone = Backbone(policy_of(llama(num_hidden_layers=5), layers_to_transform=[1, 2, 3, 4]))
+    if transformers:
+        backbone.model.get_base_model().gradient_checkpointing_enable()
+        again = 4 * gradients
+    seen = []
+    for number, layer in enumerate(backbone.layers):
+        layer.self_attn.register_forward_pre_hook(lambda *_, number=number: seen.append(number))
+    with torch.set_grad_enabled(gradients):
+        logprobs = split_logprobs(backbone)
+    assert seen == [0, 1, 2, 3, 4]
+    if gradients:
+        logprobs.sum().backward()
+    assert sorted(seen[5:]) == [1, 2, 3, 4][:again]
 
 
 @pytest.mark.parametrize("slices", [1, 4, 30])

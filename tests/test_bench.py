@@ -56,6 +56,13 @@ def test_optimisation_takes_at_most_1_7_times_what_matrix_products_allow():
     assert json.loads((BENCH / "limit.json").read_text())["limits"]["bf16-top-16"]["times_the_limit"] <= 1.7
 
 
+def test_time_grows_no_faster_than_tokens_and_memory_hardly():
+    sizes = json.loads((BENCH / "growth.json").read_text())["sizes"]
+    for name in ("response x4", "batch x4"):
+        assert sizes[name]["times_the_tokens"] == 4 and sizes[name]["times_the_seconds"] <= 4
+        assert sizes[name]["times_the_memory"] <= 1.3
+
+
 def test_recorded_runs_have_their_curves_and_the_sick_ones_are_there():
     records = learn.recorded()
     assert {"bf16-top-seed0", "sick-no-kl", "sick-learning-rate", "sick-wrong-reference"} <= records.keys()

@@ -148,14 +148,15 @@ def bill_dtype(precision: str) -> torch.dtype:
     return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[precision]
 
 
+@pytest.mark.parametrize("prompt", [16, 32], ids=["short", "long"])
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16", "8bit"])
-def test_tensors_planned_are_those_of_an_update_of_the_trainer(precision, tmp_path):
+def test_tensors_planned_are_those_of_an_update_of_the_trainer(precision, prompt, tmp_path):
     model = tiny_llama(num_hidden_layers=4, hidden_size=128, intermediate_size=512, num_attention_heads=8)
     model = in_8bit(model, tmp_path) if precision == "8bit" else model.to(bill_dtype(precision))
     lora = LoraConfig(r=8, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
-    settings = PPOConfig(batch_size=8, response_length=48, per_device_train_batch_size=4, num_ppo_epochs=2)
+    settings = PPOConfig(batch_size=8, response_length=3 * prompt, per_device_train_batch_size=4, num_ppo_epochs=2)
     tokenizer = letter_tokenizer(pad_token="<unk>", padding_side="left")
-    prompts = [list(range(5, 21 - (row == 0))) for row in range(8)]
+    prompts = [list(range(5, 5 + prompt - (row == 0))) for row in range(8)]
     policy = get_peft_model(model.requires_grad_(False), lora)
     given = {"tokenizer": tokenizer, "dataset": prompts, "reward": lambda prompts, responses: [0.0] * len(prompts)}
     padded = partial(tokenizer.pad, return_tensors="pt")
@@ -163,7 +164,7 @@ def test_tensors_planned_are_those_of_an_update_of_the_trainer(precision, tmp_pa
     with PeakOfTensors() as live:
         trainer.train(1)
     shape = shape_of(model.config, "tiny")
-    job = Job(precision=precision, layers="all", batch=8, micro_batch=4, length=64, on_gpu=False)
+    job = Job(precision=precision, layers="all", batch=8, micro_batch=4, length=4 * prompt, on_gpu=False)
     lines = plan.phases(shape, job)["training"]
     others = ("weights", "adapters", "gaps of the heap", "libraries")
     planned = sum(lines.values()) - sum(lines[line] for line in others)
@@ -225,7 +226,7 @@ def test_full_bill_counts_the_biases_of_qwen2():
 
 
 def test_logits_are_planned_in_the_slices_of_the_trainer():
-    assert plan.CHUNK_LOGITS == backbone.CHUNK_LOGITS
+    assert (plan.CHUNK_LOGITS, plan.LONG_TEXT) == (backbone.CHUNK_LOGITS, backbone.LONG_TEXT)
 
 
 def test_attention_is_planned_as_short_where_it_is():

@@ -55,11 +55,11 @@ def benchmark(results: dict, on_gpu: dict) -> str:
 
 def growth(results: dict) -> str:
     """What four times the work costs; the micro-batch stays the same."""
-    of = SETTINGS[results["setting"]]
-    says = f"Growth of time, and of memory above the model: {_costs(results['sizes'])} ({of})."
-    if again := results.get("sizes_checkpointed"):
-        says += f" With gradient checkpointing (`model.gradient_checkpointing_enable()`): {_costs(again)}."
-    return says
+    longer, larger = (_cost(results["sizes"][name]) for name in ("response x4", "batch x4"))
+    return (
+        f"Growth of time, and of memory above the model: responses four times as long took {longer}, a batch four "
+        f"times as large {larger} ({SETTINGS[results['setting']]})."
+    )
 
 
 def limit(record: dict) -> str:
@@ -71,11 +71,6 @@ def limit(record: dict) -> str:
         f"({whole['flop_per_second'] / 1e9:.0f} GFLOP/s) in one micro-batch of 16, and "
         f"{_ratio(half, 'times_the_limit')} times in micro-batches of 8."
     )
-
-
-def _costs(sizes: dict) -> str:
-    longer, larger = (_cost(sizes[name]) for name in ("response x4", "batch x4"))
-    return f"responses four times as long took {longer}, a batch four times as large {larger}"
 
 
 def elsewhere(found: dict) -> str:

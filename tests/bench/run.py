@@ -21,8 +21,8 @@ SETTINGS = ("8bit-top", "8bit-all", "bf16-top", "bf16-all")
 UPDATES = 3  # the first one warms up and is not counted
 
 
-def measured(side: str, setting: str, *size: int | str) -> dict:
-    """One fresh process; its last line is JSON. Size: response tokens, prompts and "checkpointed", if not the usual."""
+def measured(side: str, setting: str, *size: int) -> dict:
+    """One fresh process; its last line is JSON. Size: response tokens and prompts, if not the usual."""
     command = [sys.executable, str(HERE / "worker.py"), side, *setting.split("-"), str(UPDATES), *map(str, size)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:

@@ -1,6 +1,6 @@
 """One fresh process of the benchmark: a few PPO updates by one trainer; prints a JSON line with time and peak memory.
 
-python tests/bench/worker.py own|trl 8bit|bf16 top|all UPDATES [RESPONSE_LENGTH BATCH [checkpointed]]
+python tests/bench/worker.py own|trl 8bit|bf16 top|all UPDATES [RESPONSE_LENGTH BATCH]
 """
 
 import json
@@ -31,8 +31,6 @@ def own(job: SimpleNamespace) -> dict:
     job.libraries = peak_bytes()
     model, tokenizer = new_policy(job.precision, layers=job.layers), load_tokenizer()
     job.loaded = job.libraries + counted_weight_bytes(model)  # not resident memory: a file's pages come when first read
-    if job.checkpointed:
-        model.get_base_model().gradient_checkpointing_enable()
     config = ppo.PPOConfig(
         learning_rate=1e-3,
         temperature=1.0,
@@ -147,9 +145,9 @@ def finished(job: SimpleNamespace, ends: list, train) -> dict:
 
 if __name__ == "__main__":
     side, precision, layers, updates, *size = sys.argv[1:]
-    response, batch, *checkpointed = size or (24, 16)
+    response, batch = size or (24, 16)
     start_lesson()
-    job = SimpleNamespace(precision=precision, layers=layers, updates=int(updates), checkpointed=bool(checkpointed))
+    job = SimpleNamespace(precision=precision, layers=layers, updates=int(updates))
     job.response, job.batch = int(response), int(batch)
     job.micro_batch = 8 if size else micro_batch(precision, layers)  # fixed, where the growth of cost is measured
     print(json.dumps({"own": own, "trl": trl}[side](job)))
