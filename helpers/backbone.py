@@ -108,10 +108,10 @@ class Backbone:
 
         Which role it is depends on the adapter that is on: the policy's, unless inside `adapter(name)`.
 
-        What layers keep for the backward does not grow with texts beyond `LONG_TEXT`: the lower ones then keep only
-        what enters them, and compute the rest again in the backward, one layer at a time (Chen et al., 2016, "Training
-        Deep Nets with Sublinear Memory Cost", section 4): the same adapter must be on until then. How many do depends on
-        the length alone, so that smaller micro-batches never take more memory.
+        What layers keep for the backward hardly grows with texts beyond `LONG_TEXT`: the lower ones then keep only what
+        enters them, and compute the rest again in the backward, one layer at a time (Chen et al., 2016, "Training Deep
+        Nets with Sublinear Memory Cost", section 4). The same adapter must be on until then. How many layers do so
+        depends on the length alone, so that smaller micro-batches never take more memory.
         """
         hidden, layers = states.hidden, self.layers[self.first_adapted :]
         again = len(layers) - len(layers) * LONG_TEXT // hidden.shape[1]

@@ -89,11 +89,12 @@ def test_grade_refuses_an_out_where_nothing_can_be_written(folder, capsys):
     [
         *("--out=", "--out=new/", "--seconds=nan", "--seconds=inf", "--seconds=0", "--seconds=-1", "--seed-from=x"),
         *("--jobs=0", "--due=soon", "--exercise=0.0", "--lesson=0", "--format=word"),
+        "--lesson=2 --exercise=1.1",
     ],
 )
 def test_grade_refuses_an_option_in_a_sentence(folder, capsys, option):
     with pytest.raises(SystemExit) as stopped:
-        main(["grade", str(folder), option])
+        main(["grade", str(folder), *option.split()])
     assert stopped.value.code == 2 and "error: argument --" in capsys.readouterr().err
 
 

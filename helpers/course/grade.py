@@ -44,8 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=_file, default=Path("grades.csv"), help="default: grades.csv")
     add("--jobs", type=_jobs, default=_default_jobs(), help="learners at a time (default: %(default)s)")
     add("--seconds", type=_seconds, default=30, help="limit for one answer, imports aside (default: 30)")
-    add("--lesson", action="append", choices=_LESSONS, help="grade only exercises of this one; may be repeated")
-    add("--exercise", action="append", choices=GRADED, help="regrade this one alone; may be repeated")
+    which = parser.add_mutually_exclusive_group().add_argument
+    which("--lesson", action="append", choices=_LESSONS, help="grade only exercises of this one; may be repeated")
+    which("--exercise", action="append", choices=GRADED, help="regrade this one alone; may be repeated")
     add("--due", type=_date, metavar="DATE", help="2027-01-31T23:59: what is newer is marked late")
     add("--changes", type=Path, metavar="CSV", help="points by hand (default: grades.changes.csv, if there)")
     add("--format", choices=list(gradebook.FORMATS), help="write a file for this gradebook, too")

@@ -14,8 +14,9 @@ def trained_weights_inputs(seed: int) -> dict:
     """The linear layers of a model of 13 blocks, and what a LoraConfig says.
 
     Adapted are 3 of the 13 blocks, 1 and 11 among them, so that "1" in a name is not enough; and two of five layers,
-    one of them not square. `fused_q_proj` ends like `q_proj` and is none. Blocks differ in size, as in a pruned
-    model, so that a block next to the right one shows.
+    none of them square. `fused_q_proj` ends like `q_proj` and is none. Blocks differ in size, as in a pruned
+    model, so that a block next to the right one shows; and no layer gives out as much as another takes in, for A alone
+    of one would be as large as B of the other.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -25,9 +26,9 @@ def trained_weights_inputs(seed: int) -> dict:
     r, width, keys, inner = size(4, 9), size(300, 900), size(50, 200), size(1000, 2000)  # large: no two slips agree
     linears = {}
     for block in range(13):
-        shapes = {"self_attn.q_proj": [width, width], "self_attn.v_proj": [keys + 7 * block, width]}
+        shapes = {"self_attn.q_proj": [width + 30, width], "self_attn.v_proj": [keys + 7 * block, width]}
         shapes |= {"self_attn.fused_q_proj": [keys + width + 1, width]}
-        shapes |= {"mlp.up_proj": [inner + 9 * block, width], "mlp.down_proj": [width, inner + 9 * block]}
+        shapes |= {"mlp.up_proj": [inner + 9 * block, width], "mlp.down_proj": [width - 11, inner + 9 * block]}
         linears |= {f"model.layers.{block}.{name}": shape for name, shape in shapes.items()}
     return {
         "linears": linears,

@@ -15,6 +15,7 @@ _RANK_HINTS = {
     "1.",
     "not_squared": "You added singular values. The Frobenius norm adds their *squares*, and takes the root.",
     "absolute": "This is the error itself. Divide by the norm of update: asked is its share.",
+    "divided_by_kept": "You divided what is lost by what is kept. Divide by the norm of *update*, which holds both.",
     "in_percent": "This is percent. Asked is the share, from 0 to 1.",
     "spectral": "You compared single singular values (the spectral norm). In the Frobenius norm all that are left out "
     "count.",
@@ -55,6 +56,8 @@ def _rank_causes(update: Tensor, r: int) -> Iterator[tuple[str, float]]:
         ("not_squared", (singular[r:].sum() / singular.sum()).item()),
         ("not_squared", (singular[r:].sum() / norm).item()),
         ("absolute", singular[r:].norm().item()),
+        ("divided_by_kept", lost / kept),
+        ("divided_by_kept", (lost / kept) ** 2),
         ("in_percent", 100 * lost),
         ("spectral", (singular[r] / singular[0]).item()),
         ("spectral", singular[r].item()),

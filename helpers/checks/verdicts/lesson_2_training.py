@@ -33,6 +33,8 @@ _TRAINED_WEIGHTS_HINTS = {
     "their *numbers*: look for a range, a slice or a len().",
     "next_block": "You adapted the blocks beside those asked for. The number in a name is the number of the block: "
     "compare it as it is, without + 1 or - 1.",
+    "one_name": "You counted one of the names in `target_modules`. A layer gets an adapter if its name is any of them.",
+    "one_layer": "You counted a single layer. Does `return` stand inside the loop? It ends the function at once.",
     "scaled": "lora_alpha scales what the adapter adds. It trains nothing.",
     "in_bytes": "This is the number of bytes. Asked is the number of weights.",
     "r_forgotten": "r is missing: each adapter has r rows of A and r columns of B.",
@@ -95,6 +97,8 @@ def _counting_causes(linears, r, lora_alpha, target_modules, layers_to_transform
         ("b_alone", total(lambda out, width: r * out)),
         ("square_only", total(lambda out, width: 2 * r * width)),
         ("square_only", total(lambda out, width: 2 * r * out)),
+        *(("one_name", total(target=lambda name, of=of: name.split(".")[-1] == of)) for of in target_modules),
+        *(("one_layer", r * sum(shape)) for name, shape in linears.items() if is_in_layer(name) and is_target(name)),
         ("r_forgotten", due / r),
         ("scaled", due * lora_alpha),
         ("scaled", due * lora_alpha / r),
@@ -129,6 +133,8 @@ _GRADIENT_HINTS = {
     "scaled_twice": "The scale went in twice. It stands once in the formula of the output.",
     "averaged": "You averaged over the tokens. The gradient of a sum is the *sum* over tokens; if the loss is a mean, "
     "output_gradient already holds the division.",
+    "gradient_ignored": "output_gradient is not in your result: you took it for 1 everywhere, as y.sum().backward() "
+    "does. Each token's output gradient multiplies what that token put into B.",
     "wrong_sign": "The sign is the other way round. Asked is the gradient; it is the optimizer that goes against it.",
     "outer_of_sums": "You summed over tokens before multiplying. Each token's output gradient belongs to that token's "
     "own input: multiply token by token, then sum, which is what a matrix product does.",
@@ -176,6 +182,9 @@ def _gradient_causes(x, output_gradient, lora_A, lora_alpha, r) -> Causes:
         "zero": 0,
     }.items():
         yield name, product * factor
+    yield "averaged", product * scale / gradient.numel()
+    for factor in (scale, lora_alpha / r, 1):
+        yield "gradient_ignored", torch.ones_like(gradient).T @ (x @ lora_A.T) * factor
     for factor in (1, lora_alpha / r):
         yield "averaged", product * factor / len(x)
         yield "wrong_sign", -product * factor

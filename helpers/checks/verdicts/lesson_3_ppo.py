@@ -28,6 +28,8 @@ _KL_HINTS = {
     "kl_of_averages": "You averaged over the vocabulary. The probabilities are the weights already: sum.",
     "kl_unweighted": "Each token of the vocabulary counts the same in your sum. It counts as often as the policy says "
     "it: multiply by the policy's probability before you sum.",
+    "kl_of_probabilities": "You took differences of probabilities. A KL takes those of their *logarithms*, weighed by "
+    "the policy's probability.",
     "kl_of_logits": "You took differences of logits. They are log-probabilities only up to a constant of each "
     "position, and the constants differ: log_softmax first.",
     "kl_in_bits": "These are bits: you have {got:.4g}, due is {due:.4g}. The course counts in nats, natural "
@@ -55,6 +57,10 @@ _LOSS_HINTS = {
     "loss_always_clipped": "You used the clipped ratio everywhere. Where the policy moved the wrong way (ratio 1.5 at "
     "a bad token) that cuts the gradient that would bring it back: take the smaller of clipped and plain gain, token "
     "by token, before you average.",
+    "loss_maximum_of_gains": "You kept the larger of the two gains, and as a gain. `maximum` belongs to the two "
+    "*losses*, each with its minus; of the gains the smaller one counts, and the loss is its negative.",
+    "loss_bad_not_clipped": "You clip only where the advantage is positive. Take the smaller of plain and clipped gain "
+    "at *every* token: a bad one is held from below.",
     "loss_one_side": "The ratio is only held from above. A token made unlikely, below 1 - cliprange, needs the same.",
     "loss_other_side": "The ratio is only held from below. A token made likely, above 1 + cliprange, needs the same.",
     "loss_ratio_upside_down": "Your ratio is old / new. It is new / old: exp(new - old).",
@@ -96,7 +102,7 @@ _REWARD_HINTS = {
     "reward_no_penalty": "Only the score is there. Each real token also pays kl_coef for each nat of drift.",
     "reward_no_kl_coef": "The penalty is there at full price: multiply it by kl_coef.",
     "reward_divided": "You divided the drift by kl_coef. It is the price of a nat: multiply.",
-    "reward_last_column": "The score stands in the last column, which is padding in most rows: no token gets it. It "
+    "reward_last_column": "The score stands in the last column, which is padding in every row: no token gets it. It "
     "belongs to the last *real* token of each response.",
     "reward_prompt_counted": "The score stands too far right, by the length of the prompt: you counted the real "
     "tokens of prompt *and* response. The columns of the result are those of the response.",
@@ -116,6 +122,9 @@ _REWARD_HINTS = {
     "reward_score_priced": "kl_coef multiplies the score, too. It is the price of a nat: the score is paid whole.",
     "reward_absolute": "Your penalty takes drift in either direction. A token that the policy says *less* often than "
     "the reference is paid for: over the tokens that it writes, the differences average to the KL.",
+    "reward_one_direction": "You charge for drift where the policy says a token more often than the reference, and pay "
+    "nothing where it says it less often. That is paid for: over the tokens that it writes, the differences average to "
+    "the KL, and what they sum to may be below 0.",
     "reward_k3": "The penalty is k3, which is made for logging. PPO treats a payment as a fixed number, and then only "
     "k1, the plain difference of the log-probabilities, pulls the policy along the gradient of the KL, on average.",
     "reward_nan_at_padding": "A padded position came out as nan. What stands there means nothing, and nan * 0 is nan: "
@@ -158,6 +167,7 @@ def _kl_causes(policy: Tensor, reference: Tensor, mask: Tensor, due: Tensor) -> 
         ("kl_of_averages", due / policy.shape[-1]),
         ("kl_unweighted", kept((p - q).sum(-1))),
         ("kl_unweighted", kept((p - q).mean(-1))),
+        ("kl_of_probabilities", kept((p.exp() * (p.exp() - q.exp())).sum(-1))),
         ("kl_of_logits", kept((p.exp() * (policy - reference)).sum(-1))),
         ("kl_of_logits", kept((policy.exp() * (policy - reference)).sum(-1))),
         ("kl_in_bits", due / math.log(2)),
@@ -228,6 +238,8 @@ def _loss_causes(
     of_tokens = {
         "loss_larger_kept": -torch.maximum(ratio * advantages, clipped * advantages),
         "loss_sign": -losses,
+        "loss_maximum_of_gains": torch.maximum(gain, clipped * advantages),
+        "loss_bad_not_clipped": -torch.where(advantages > 0, clipped, ratio) * advantages,
         "loss_not_clipped": -ratio * advantages,
         "loss_always_clipped": -clipped * advantages,
         "loss_smaller_ratio": -torch.minimum(ratio, clipped) * advantages,
@@ -303,6 +315,7 @@ def _reward_causes(inputs: dict) -> Causes:
         ("reward_one_early", penalty + (places == (last - 1) % len(places)) * scores),
         ("reward_score_priced", penalty + at_last * scores * kl_coef),
         ("reward_absolute", at_last * scores - penalty.abs()),
+        ("reward_one_direction", at_last * scores + penalty.clamp(max=0)),
         ("reward_of_other_rows", penalty + (at_last * scores).sum(0)),
         ("reward_of_other_rows", penalty + at_last.any(0) * scores),
         ("reward_first_token", penalty + (places == 0) * scores),

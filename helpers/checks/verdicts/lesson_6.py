@@ -71,6 +71,8 @@ _GROUP_HINTS = {
     "wrong_sign": "Right size, wrong sign: the best response of each group has the lowest advantage.",
     "not_a_number": "A group gives nan: where all rewards are equal the spread is 0, and where one response was scored"
     " n - 1 is 0. Neither can be divided by; such groups say nothing, so their advantages are 0.",
+    "small_spread": "A group whose rewards are close together has advantages of 0 in your result. However close they "
+    "are, they say which response is better: 0 is for groups with *equal* rewards, or with a single one.",
     "lone_response": "A group in which one response alone was scored has nothing to compare it with: its advantage is "
     "0, and yours is {got:.4g}.",
 }
@@ -169,6 +171,7 @@ def _group_causes(inputs: dict, due: Tensor) -> Causes:
         "variance": [off / (variance + 1e-4)],
         "of_population": [off / population],
         "wrong_sign": [-due],
+        "small_spread": [torch.where(spread < 0.1, 0, due)],
         "lone_response": [
             torch.where(lone & scored, value, due) for value in (rewards, rewards / 1e-4, torch.ones_like(due))
         ],
