@@ -108,13 +108,15 @@ class Backbone:
 
         Which role it is depends on the adapter that is on: the policy's, unless inside `adapter(name)`.
 
-        What layers keep for the backward hardly grows with texts beyond `LONG_TEXT`: the lower ones then keep only what
-        enters them, and compute the rest again in the backward, one layer at a time (Chen et al., 2016, "Training Deep
-        Nets with Sublinear Memory Cost", section 4). The same adapter must be on until then. How many layers do so
-        depends on the length alone, so that smaller micro-batches never take more memory.
+        Of texts longer than `LONG_TEXT` only as many layers keep all that their backward needs as would keep no more of
+        texts of that length. The lower ones keep what enters them, a tenth of it in a Llama, and are computed again in
+        the backward, one at a time (Chen et al., 2016, "Training Deep Nets with Sublinear Memory Cost", section 4). The
+        same adapter must be on until then. How many do so depends on the length alone, so that smaller micro-batches
+        never take more memory.
         """
         hidden, layers = states.hidden, self.layers[self.first_adapted :]
-        again = len(layers) - len(layers) * LONG_TEXT // hidden.shape[1]
+        trained = sum(_has_gradients(layer) for layer in layers)  # below a frozen adapter's, layers keep nothing
+        again = len(layers) - trained * LONG_TEXT // hidden.shape[1]
         for number, layer in enumerate(layers):
             if number < again:
                 output = checkpoint(layer, hidden, **states.arguments, use_reentrant=False)
@@ -215,6 +217,10 @@ def _first_adapted(model: PeftModel, layers: int) -> int:
             "log-probability. Adapt modules of the layers only, such as q_proj and v_proj."
         )
     return min((int(match[1]) for match in found), default=layers)
+
+
+def _has_gradients(layer: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in layer.parameters())
 
 
 def switch_dropout_off(model: nn.Module) -> None:

@@ -173,10 +173,11 @@ def _step(shape: Shape, job: Job) -> dict[str, int]:
     """While a micro-batch is trained: gradients, and what its forward keeps."""
     tokens = job.micro_batch * job.length
     kept, entering, adapted = kept_by_layer(shape, job), shape.width * job.number, job.adapted_layers(shape)
-    # Layers times tokens of a text of which all is kept; of the others, what enters. "ppo": at most, as the layers are
-    # whole; "qlora": one layer at a time.
-    whole = min(adapted * job.length, max(adapted * LONG_TEXT, job.length)) if job.method == "ppo" else job.length
-    activations = job.micro_batch * (whole * kept + (adapted * job.length - whole) * entering)
+    if job.method == "qlora":  # of each layer its input; of one layer at a time, all
+        activations = tokens * (kept + adapted * entering)
+    else:  # layers times tokens of a text of which all is kept; of the others, what enters
+        whole = min(adapted * job.length, max(adapted * LONG_TEXT, job.length))
+        activations = job.micro_batch * (whole * kept + (adapted * job.length - whole) * entering)
     backward = 3 * tokens * max(shape.inner, shape.width) * job.number  # the gradients that flow through one block
     lines = {"gradients": _fixed(shape, job)["optimizer state"] // 2, "activations": activations, **_logits(shape, job)}
     one = job.length**2 * shape.queries // shape.keys

@@ -131,6 +131,7 @@ def refuse_model(config: PPOConfig, model: nn.Module, ref_model: nn.Module | Non
         )
     if any(getattr(module, "merged", False) for module in model.modules()):
         raise ValueError("model: the adapter is merged into the weights. Call model.unmerge_adapter() first.")
+    _refuse_reentrant(model)
     if ref_model is not None:
         if {id(p) for p in ref_model.parameters()} & {id(p) for p in trained.values()}:
             raise ValueError(
@@ -150,6 +151,18 @@ def refuse_model(config: PPOConfig, model: nn.Module, ref_model: nn.Module | Non
             "it starts. Load a frozen copy of that adapter, model.load_adapter(folder, 'reference'), and name it: "
             "PPOConfig(ref_adapter_name='reference'). (To go on with a run, use resume_from.)"
         )
+
+
+def _refuse_reentrant(model: nn.Module) -> None:
+    """The older kind of gradient checkpointing needs an input with a gradient, and the trunk hands on none."""
+    for module in model.modules():
+        how = getattr(getattr(module, "_gradient_checkpointing_func", None), "keywords", {})
+        if getattr(module, "gradient_checkpointing", False) and how.get("use_reentrant"):
+            raise ValueError(
+                "model: its gradient checkpointing is of the kind use_reentrant=True, under which no adapter would be "
+                "trained. Call model.gradient_checkpointing_disable(): of long texts, this trainer computes layers "
+                "again by itself."
+            )
 
 
 def refuse_tokenizer(config: PPOConfig, tokenizer: Any) -> None:

@@ -103,6 +103,19 @@ def test_of_longer_texts_more_of_the_lower_layers_are_computed_again_and_none_tw
     assert sorted(seen[5:]) == [1, 2, 3, 4][:again]
 
 
+def test_layers_that_only_a_frozen_adapter_touches_do_not_count(monkeypatch):
+    """They keep nothing, so that of the two that are trained one is computed again, as without the frozen adapter."""
+    monkeypatch.setattr(module, "LONG_TEXT", 6)
+    policy, seen = policy_of(llama(num_hidden_layers=5), layers_to_transform=[3, 4]), []
+    policy.add_adapter("start", LoraConfig(r=4, target_modules=["q_proj"]))
+    policy.set_adapter("default")
+    backbone = Backbone(policy, "start")
+    for number, layer in enumerate(backbone.layers):
+        layer.self_attn.register_forward_pre_hook(lambda *_, number=number: seen.append(number))
+    split_logprobs(backbone).sum().backward()
+    assert backbone.first_adapted == 0 and seen == [0, 1, 2, 3, 4, 3]
+
+
 @pytest.mark.parametrize("slices", [1, 4, 30])
 def test_gradient_of_token_logprobs_is_that_of_autograd(slices, monkeypatch):
     monkeypatch.setattr(module, "CHUNK_LOGITS", 150 * 30 // slices)

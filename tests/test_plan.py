@@ -148,12 +148,15 @@ def bill_dtype(precision: str) -> torch.dtype:
     return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[precision]
 
 
-@pytest.mark.parametrize("prompt", [16, 32], ids=["short", "long"])
+@pytest.mark.parametrize(
+    ("prompt", "layers"), [(16, "all"), (32, "all"), (80, "top")], ids=["short", "long", "one long layer"]
+)
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16", "8bit"])
-def test_tensors_planned_are_those_of_an_update_of_the_trainer(precision, prompt, tmp_path):
+def test_tensors_planned_are_those_of_an_update_of_the_trainer(precision, prompt, layers, tmp_path):
     model = tiny_llama(num_hidden_layers=4, hidden_size=128, intermediate_size=512, num_attention_heads=8)
     model = in_8bit(model, tmp_path) if precision == "8bit" else model.to(bill_dtype(precision))
-    lora = LoraConfig(r=8, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
+    where = None if layers == "all" else [3]
+    lora = LoraConfig(r=8, target_modules=["q_proj", "v_proj"], layers_to_transform=where, task_type="CAUSAL_LM")
     settings = PPOConfig(batch_size=8, response_length=3 * prompt, per_device_train_batch_size=4, num_ppo_epochs=2)
     tokenizer = letter_tokenizer(pad_token="<unk>", padding_side="left")
     prompts = [list(range(5, 5 + prompt - (row == 0))) for row in range(8)]
@@ -164,7 +167,7 @@ def test_tensors_planned_are_those_of_an_update_of_the_trainer(precision, prompt
     with PeakOfTensors() as live:
         trainer.train(1)
     shape = shape_of(model.config, "tiny")
-    job = Job(precision=precision, layers="all", batch=8, micro_batch=4, length=4 * prompt, on_gpu=False)
+    job = Job(precision=precision, layers=layers, batch=8, micro_batch=4, length=4 * prompt, on_gpu=False)
     lines = plan.phases(shape, job)["training"]
     others = ("weights", "adapters", "gaps of the heap", "libraries")
     planned = sum(lines.values()) - sum(lines[line] for line in others)

@@ -135,6 +135,16 @@ def test_merged_adapter_is_refused(reference):
     refused(r"merged into the weights.*unmerge_adapter", model=policy, ref_model=reference and llama())
 
 
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_gradient_checkpointing_that_would_train_nothing_is_refused(reentrant):
+    policy = policy_of(llama())
+    policy.get_base_model().gradient_checkpointing_enable({"use_reentrant": reentrant})
+    if reentrant:
+        refused(r"use_reentrant=True, under which no adapter.*gradient_checkpointing_disable", model=policy)
+        policy.get_base_model().gradient_checkpointing_disable()
+    trainer_of(policy)
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_adapter_in_half_precision_is_refused(dtype):
     policy = policy_of(llama())
