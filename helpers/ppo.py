@@ -41,8 +41,9 @@ OF_THE_MACHINE = ("tokens_per_second", "peak_bytes")  # the metrics that differ 
 class PPOTrainer:
     """Trains the adapters of a peft model from rewards, with a reference that is recovered from the model itself.
 
-    The value head is linear, in float32, zero at the start, on the policy's last hidden states; the value loss does not
-    flow into the adapter. Every dropout of the models is set to 0 and the models to `train()`, and both stay so.
+    The value head is linear, in float32, zero at the start, on the policy's last hidden states. The value loss does not
+    flow into the adapter: over six pairs of runs, it then gained 0.09 ± 0.07 more reward (README). Every dropout of the
+    models is set to 0 and the models to `train()`, and both stay so.
 
     Args:
         config: settings.
