@@ -42,8 +42,8 @@ class PPOTrainer:
     """Trains the adapters of a peft model from rewards, with a reference that is recovered from the model itself.
 
     The value head is linear, in float32, zero at the start, on the policy's last hidden states. The value loss does not
-    flow into the adapter: over six pairs of runs, it then gained 0.09 ± 0.07 more reward (README). Every dropout of the
-    models is set to 0 and the models to `train()`, and both stay so.
+    flow into the adapter, for that gained more reward (measured in README). Every dropout of the models is set to 0 and
+    the models to `train()`, and both stay so.
 
     Args:
         config: settings.

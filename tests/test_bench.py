@@ -98,6 +98,13 @@ def test_top_third_learned_more_than_all_layers_in_the_same_time():
     assert (top > every).all() and "no difference" not in readme._lead(top - every)
 
 
+def test_value_loss_in_the_adapter_cost_reward():
+    """As README and the trainer's docstring say; not in each pair, but by more than the interval of their mean."""
+    names, earlier = ("bf16-top-seed", "value-loss-in-the-adapter-seed"), json.loads(readme.EARLIER.read_text())
+    without, within = (readme._rewards(name, learn.recorded(), earlier) for name in names)
+    assert (without - within).mean() > 0 and "no difference" not in readme._lead(without - within)
+
+
 def test_lead_is_students_interval():
     """By hand: mean 0.3, standard deviation sqrt(0.02), t of five degrees of freedom 2.571."""
     assert readme._lead(readme.np.array([0.1, 0.2, 0.3, 0.3, 0.4, 0.5])) == "+0.30 ± 0.15"
