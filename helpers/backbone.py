@@ -109,7 +109,7 @@ class Backbone:
         Which role it is depends on the adapter that is on: the policy's, unless inside `adapter(name)`.
 
         Of texts longer than `LONG_TEXT` only as many layers keep all that their backward needs as would keep no more of
-        texts of that length. The lower ones keep what enters them, a tenth of it in a Llama, and are computed again in
+        texts of that length. The lower ones keep what enters them, a tenth or less, and are computed again in
         the backward, one at a time (Chen et al., 2016, "Training Deep Nets with Sublinear Memory Cost", section 4). The
         same adapter must be on until then. How many do so depends on the length alone, so that smaller micro-batches
         never take more memory.

@@ -228,12 +228,12 @@ def test_full_bill_counts_the_biases_of_qwen2():
     assert found["weights"] - without["weights"] == 4 * 4 * 24 * (896 + 2 * 128)
 
 
-def test_what_enters_a_layer_is_about_a_tenth_of_what_it_keeps():
+def test_what_enters_a_layer_is_a_tenth_or_less_of_what_it_keeps():
     """As README says."""
     shape = MODELS["SmolLM2-135M"]
     for precision in ("bf16", "fp32", "8bit"):
-        job = Job(precision=precision, length=104, on_gpu=False)
-        assert 0.08 < job.number * shape.width / plan.kept_by_layer(shape, job) < 0.12
+        job = Job(precision=precision, length=plan.LONG_TEXT + 4, on_gpu=False)
+        assert 0.05 < job.number * shape.width / plan.kept_by_layer(shape, job) < 0.105
 
 
 def test_logits_are_planned_in_the_slices_of_the_trainer():
