@@ -8,7 +8,7 @@ trunk is the embedding, and nothing else changes.
 import contextlib
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from helpers.products import product
 
 CHUNK_LOGITS = 2**19  # logits that exist at the same time
 LONG_TEXT = 64  # tokens, padding included; of longer ones the backward computes some layers again
+TRUNK_TEXT = 256  # tokens; of shorter texts the trunk reads as many more at once
 
 
 @dataclass(frozen=True)
@@ -82,13 +83,24 @@ class Backbone:
                 "output matrix (a bias or a cap on its logits, say), and this trainer would train another function."
             )
 
-    def trunk(self, tokens: Tensor, mask: Tensor) -> TrunkStates:
+    @torch.no_grad()
+    def trunk(self, tokens: Tensor, mask: Tensor, rows: int | None = None) -> TrunkStates:
         """Run embedding and frozen layers, without gradients: they are the same for every role.
 
         Args:
             tokens: (batch, length), int64, padded on the left.
             mask: (batch, length): 1 where a token is real. Positions count real tokens only.
+            rows: sequences a pass of the layers; None: all.
         """
+        states = self._entering(tokens, mask)
+        layers, rows = self.layers[: self.first_adapted], rows or len(tokens)
+        for start in range(0, len(tokens), rows):
+            part = states.rows(slice(start, start + rows))
+            part.hidden.copy_(_through(layers, part.hidden, part.arguments))
+        return states
+
+    def _entering(self, tokens: Tensor, mask: Tensor) -> TrunkStates:
+        """What enters the first layer."""
         positions = (mask.cumsum(1) - 1).clamp_min(0)
         caught: list[TrunkStates] = []
 
@@ -96,10 +108,10 @@ class Backbone:
             names = list(inspect.signature(module.forward).parameters)  # GPT-2's mask comes without its name
             arguments = dict(zip(names, inputs, strict=False)) | arguments
             caught.append(TrunkStates(arguments.pop(names[0]).detach(), arguments))
-            raise _TrunkIsDoneError
+            raise _EnteringIsCaughtError
 
-        hook = self.layers[self.first_adapted].register_forward_pre_hook(catch, with_kwargs=True)
-        with torch.no_grad(), hook, contextlib.suppress(_TrunkIsDoneError):
+        hook = self.layers[0].register_forward_pre_hook(catch, with_kwargs=True)
+        with hook, contextlib.suppress(_EnteringIsCaughtError):
             self.decoder(tokens, attention_mask=mask, position_ids=positions, use_cache=False)
         return caught[0]
 
@@ -116,14 +128,10 @@ class Backbone:
         """
         hidden, layers = states.hidden, self.layers[self.first_adapted :]
         trained = sum(_has_gradients(layer) for layer in layers)  # below a frozen adapter's, layers keep nothing
-        again = len(layers) - trained * LONG_TEXT // hidden.shape[1]
-        for number, layer in enumerate(layers):
-            if number < again:
-                output = checkpoint(layer, hidden, **states.arguments, use_reentrant=False)
-            else:
-                output = layer(hidden, **states.arguments)
-            hidden = output[0] if isinstance(output, tuple) else output
-        return self.norm(hidden)
+        again = max(0, len(layers) - trained * LONG_TEXT // hidden.shape[1])
+        for layer in layers[:again]:
+            hidden = checkpoint(_through, [layer], hidden, states.arguments, use_reentrant=False)
+        return self.norm(_through(layers[again:], hidden, states.arguments))
 
     def response_logprobs(self, hidden: Tensor, responses: Tensor, temperature: float) -> Tensor:
         """Log-probabilities of response tokens; logits for no other position, and never for all at once.
@@ -203,8 +211,15 @@ class _TokenLogprobs(torch.autograd.Function):
         return (gradient[:, None] * slopes).to(slopes.dtype), None, None, None
 
 
-class _TrunkIsDoneError(Exception):
-    """Ends a forward where the trunk ends."""
+class _EnteringIsCaughtError(Exception):
+    """Ends a forward where the layers begin."""
+
+
+def _through(layers: Sequence[nn.Module], hidden: Tensor, arguments: dict) -> Tensor:
+    for layer in layers:
+        output = layer(hidden, **arguments)
+        hidden = output[0] if isinstance(output, tuple) else output
+    return hidden
 
 
 def _first_adapted(model: PeftModel, layers: int) -> int:

@@ -14,7 +14,7 @@ MIB = 2**20
 METHODS = {"full": "fp32", "ppo": "8bit", "qlora": "4bit"}  # and the precision of each, where none is asked for
 PRECISIONS = ("fp32", "fp16", "bf16", "8bit", "4bit")
 NF4 = {"ppo": 0.5 + 4 / 64, "qlora": 0.5 + 1 / 64 + 4 / (64 * 256)}  # bytes a weight; scales of 64, doubly quantized
-CHUNK_LOGITS, LONG_TEXT = 2**19, 64  # as in helpers.backbone, which would need torch and seconds to import
+CHUNK_LOGITS, LONG_TEXT, TRUNK_TEXT = 2**19, 64, 256  # as in helpers.backbone, which takes seconds to import
 SHORT_ATTENTION, WEIGHTS_AT_ONCE = 2**20, 2**17  # weights of a layer, as in helpers.layers
 REWARD_RANK = 16  # of the reward adapter, which the backbone also holds
 CUDA_CONTEXT = 666_632_192  # with all kernels loaded; pytorch pull request 86509 (a fresh, lazy one takes 426 MiB)
@@ -159,8 +159,9 @@ def _writing(shape: Shape, job: Job) -> dict[str, int]:
 
 
 def _judging(shape: Shape, job: Job) -> dict[str, int]:
-    """While every role reads what was written: the trunk on the whole batch, the top on a micro-batch."""
-    rows = job.batch if job.adapted_layers(shape) < shape.layers else job.micro_batch
+    """While every role reads what was written: the top a micro-batch at a time, the trunk more short texts at once."""
+    trunk = min(job.batch, job.micro_batch * max(1, TRUNK_TEXT // job.length))
+    rows = trunk if job.adapted_layers(shape) < shape.layers else job.micro_batch
     mask = rows * job.length**2 * job.number
     return {
         "rollout buffers": _rollout(shape, job),

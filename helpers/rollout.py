@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from helpers import eight_bit
-from helpers.backbone import Backbone, TrunkStates, full_batches, head_values
+from helpers.backbone import TRUNK_TEXT, Backbone, TrunkStates, full_batches, head_values
 
 Reward = Callable[[Sequence[str], Sequence[str]], Sequence[float]]
 Scores = Tensor | Callable[[TrunkStates, Tensor], Tensor]
@@ -119,10 +119,11 @@ def judged(backbone: Backbone, value_head: nn.Linear, written: Written, scores: 
 
     Args:
         scores: (batch,), or a function that reads those of some rows off the backbone: (states of the rows, rows).
-        forward_batch: sequences a pass; as many as in the passes that train.
+        forward_batch: sequences a pass; as many as in the passes that train. The trunk, which keeps nothing of them,
+            reads more short ones at once.
     """
     tokens, mask, response, temperature = written.tokens, written.mask, written.response, written.temperature
-    states = backbone.trunk(tokens, mask.long())
+    states = backbone.trunk(tokens, mask.long(), forward_batch * max(1, TRUNK_TEXT // tokens.shape[1]))
 
     def read(rows: Tensor) -> list[Tensor]:
         part = states.rows(rows)

@@ -162,6 +162,23 @@ def test_rows_of_the_states_are_those_of_the_batch(base, chosen):
     torch.testing.assert_close(found[mask[rows]], due[mask[rows]])
 
 
+@pytest.mark.parametrize("rows", [1, 4, 5, 11, 12])
+@pytest.mark.parametrize("base", BASES)
+def test_trunk_in_parts_is_the_whole_one(base, rows):
+    """The batch is as large as the sequences are long here, too; one text alone has no padding."""
+    tokens, mask = (torch.cat([x, x.roll(1, 0), x[:3]])[:11] for x in uneven_tokens())
+    backbone, sizes = Backbone(policy_of(llama(num_hidden_layers=3) if base == "llama" else gpt2())), []
+    switch_dropout_off(backbone.model)
+    positions = (mask.long().cumsum(1) - 1).clamp_min(0)
+    inputs = {"attention_mask": mask.long(), "position_ids": positions, "output_hidden_states": True}
+    due = backbone.decoder(tokens, **inputs).hidden_states[2]
+    backbone.layers[1].register_forward_pre_hook(lambda layer, inputs: sizes.append(len(inputs[0])))
+    found = backbone.trunk(tokens, mask.long(), rows)
+    torch.testing.assert_close(found.hidden[mask], due[mask])
+    assert sizes == [min(rows, 11 - start) for start in range(0, 11, rows)]
+    assert found.arguments["attention_mask"].shape[0] == 11
+
+
 @pytest.mark.parametrize("base", BASES)
 def test_left_padding_changes_nothing(base):
     policy = policy_of(BASES[base](), moved=0.5)

@@ -236,8 +236,9 @@ def test_what_enters_a_layer_is_a_tenth_or_less_of_what_it_keeps():
         assert 0.05 < job.number * shape.width / plan.kept_by_layer(shape, job) < 0.105
 
 
-def test_logits_are_planned_in_the_slices_of_the_trainer():
-    assert (plan.CHUNK_LOGITS, plan.LONG_TEXT) == (backbone.CHUNK_LOGITS, backbone.LONG_TEXT)
+@pytest.mark.parametrize("name", ["CHUNK_LOGITS", "LONG_TEXT", "TRUNK_TEXT"])
+def test_plan_counts_with_the_sizes_of_the_backbone(name):
+    assert getattr(plan, name) == getattr(backbone, name)
 
 
 def test_attention_is_planned_as_short_where_it_is():
@@ -324,6 +325,15 @@ def test_every_line_counts_once_and_the_peak_is_the_largest_phase():
 def test_more_of_anything_needs_no_less(larger):
     shape, job = MODELS["Llama-3.2-1B"], Job()
     assert plan.peak(shape, replace(job, **larger))[1] >= plan.peak(shape, job)[1]
+
+
+@pytest.mark.parametrize("precision", ["bf16", "8bit"])
+@pytest.mark.parametrize("length", [32, 64, 128, 256, 512, 2048])
+def test_adapters_on_all_layers_never_need_less_than_on_the_top(length, precision):
+    for shape in (MODELS["SmolLM2-135M"], MODELS["Qwen2.5-0.5B"], MODELS["Llama-3.1-8B"]):
+        for rows in (1, 4, 16):
+            job = Job(precision=precision, length=length, micro_batch=rows)
+            assert plan.peak(shape, job)[1] <= plan.peak(shape, replace(job, layers="all"))[1], (shape.name, rows)
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2, 3, 31, 32, 33, 99, 100, 101, 5000])

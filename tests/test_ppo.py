@@ -585,6 +585,21 @@ def test_judging_that_runs_out_of_memory_is_repeated_with_half_the_batch(sizes, 
     assert "Out of memory:" in capsys.readouterr().out
 
 
+def test_trunk_that_runs_out_of_memory_is_repeated_in_smaller_parts(monkeypatch):
+    monkeypatch.setattr("helpers.rollout.TRUNK_TEXT", 22)  # tokens: two texts for one
+    trainer, sizes = trainer_of(), []
+
+    def fail(module, inputs):
+        if inputs[0].shape[1] == 11:
+            sizes.append(len(inputs[0]))
+            if len(inputs[0]) > 2:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    trainer.backbone.layers[0].mlp.register_forward_pre_hook(fail)
+    (found,), (due,) = (reproducible(t.train(1)) for t in (trainer, trainer_of()))
+    assert sizes == [4, 4, 2, 2] and found == pytest.approx(due, rel=1e-3, abs=1e-5)
+
+
 def test_step_that_runs_out_of_memory_is_repeated_with_half_the_micro_batch(capsys):
     trainer, passes = trainer_of(config=config_of(per_device_train_batch_size=2)), []
     raised = out_of_memory(

@@ -7,6 +7,7 @@ from peft import LoraConfig
 from tiny_ppo import EOS, PAD, PRECISIONS, PROMPTS, gpt2, llama, policy_of, tokenizer, uneven_rollout, uneven_tokens
 from torch import nn
 
+from helpers import rollout as module
 from helpers.adapters import reference
 from helpers.backbone import Backbone, head_values, switch_dropout_off, whole_logprobs
 from helpers.rollout import Limits, Written, _sampled, decoded, generate, judged, sample_table
@@ -134,6 +135,16 @@ def test_batch_of_the_forward_changes_nothing(backbone, head, forward_batch):
         real = due.response_mask
         torch.testing.assert_close(getattr(found, name)[real], getattr(due, name)[real], rtol=1e-4, atol=1e-5)
     assert torch.equal(found.scores, due.scores)
+
+
+@pytest.mark.parametrize(("length", "due"), [(10, [2, 2]), (11, [2, 2]), (22, [4]), (33, [4])])
+def test_trunk_reads_short_texts_more_at_once_and_long_ones_as_the_top_does(length, due, backbone, head, monkeypatch):
+    """Four texts of 11 tokens, two a pass of the top; as many as have the tokens of two texts of `length`."""
+    monkeypatch.setattr(module, "TRUNK_TEXT", length)
+    sizes = []
+    backbone.layers[0].mlp.register_forward_pre_hook(lambda layer, inputs: sizes.append(len(inputs[0])))
+    judged(backbone, head, Written(*uneven_tokens(), 6, 0.7), torch.zeros(4), 2)
+    assert sizes == due
 
 
 def test_scores_read_off_the_backbone_keep_the_order_of_the_rows(backbone, head):
