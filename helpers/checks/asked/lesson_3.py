@@ -42,22 +42,6 @@ EXERCISES = (
     ),
     Exercise(
         "3.3",
-        "A loss that does not run away",
-        "clipped_loss",
-        points=2,
-        difficulty=2,
-        minutes=10,
-        agrees_with="the four cases of the objective, token by token",
-        hints=(
-            "Three steps: the ratio of the two probabilities from their logarithms; the gain, ratio times advantage, "
-            "once plain and once with the ratio held in its range; the smaller of the two. A loss is made small, "
-            "a gain large.",
-            "`ratio.clamp(1 - cliprange, 1 + cliprange)` and `torch.minimum`. For the mean, "
-            "`gain[mask].mean()` drops padding before it divides; `(gain * mask).mean()` divides by padding, too.",
-        ),
-    ),
-    Exercise(
-        "3.4",
         "Who is paid what",
         "token_rewards",
         points=2,
@@ -71,6 +55,22 @@ EXERCISES = (
             "`real = mask[:, -policy_logprobs.shape[1]:]`. A response with n real tokens ends in column n - 1, "
             "`real.sum(dim=1) - 1`; `rewards[torch.arange(len(scores)), last] += scores` adds to a tensor that is your "
             "own.",
+        ),
+    ),
+    Exercise(
+        "3.4",
+        "A loss that does not run away",
+        "clipped_loss",
+        points=2,
+        difficulty=2,
+        minutes=10,
+        agrees_with="the four cases of the objective, token by token",
+        hints=(
+            "Three steps: the ratio of the two probabilities from their logarithms; the gain, ratio times advantage, "
+            "once plain and once with the ratio held in its range; the smaller of the two. A loss is made small, "
+            "a gain large.",
+            "`ratio.clamp(1 - cliprange, 1 + cliprange)` and `torch.minimum`. For the mean, "
+            "`gain[mask].mean()` drops padding before it divides; `(gain * mask).mean()` divides by padding, too.",
         ),
     ),
     Exercise(

@@ -1,4 +1,4 @@
-"""Inputs and calls of exercises 3.2 to 3.4: the KL, the clipped loss, and the reward of each token."""
+"""Inputs and calls of exercises 3.2 to 3.4: the KL, the reward of each token, and the clipped loss."""
 
 from collections.abc import Callable
 

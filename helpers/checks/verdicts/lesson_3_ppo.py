@@ -1,4 +1,4 @@
-"""Verdicts of exercises 3.2 to 3.4: the KL, the clipped loss, and the reward of each token."""
+"""Verdicts of exercises 3.2 to 3.4: the KL, the reward of each token, and the clipped loss."""
 
 import math
 from collections.abc import Iterator

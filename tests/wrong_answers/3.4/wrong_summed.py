@@ -1,8 +1,9 @@
-# hint: shape
+# hint: loss_summed
 import torch
 
 
-def token_rewards(scores, policy_logprobs, reference_logprobs, mask, kl_coef):
-    real = mask[:, -policy_logprobs.shape[1] :]
-    rewards = torch.where(real, -kl_coef * (policy_logprobs - reference_logprobs), 0.0)
-    return scores + rewards.sum(1)
+def clipped_loss(new_logprobs, old_logprobs, advantages, mask, cliprange):
+    ratio = (new_logprobs - old_logprobs).exp()
+    clipped = ratio.clamp(1 - cliprange, 1 + cliprange)
+    gain = torch.minimum(ratio * advantages, clipped * advantages)
+    return -gain[mask].sum()
