@@ -1,6 +1,6 @@
 """The memory bill of an RLHF run, predicted line by line from a model's configuration; everything in bytes.
 
-For models of the architectures Llama and Mistral without biases (SmolLM2, Llama, Mistral …) under PyTorch's
+For models of the architectures Llama, Mistral and Qwen2 (SmolLM2, Llama, Qwen2.5 …) under PyTorch's
 `scaled_dot_product_attention`, with all sequences of one length; what has other layers is refused. `helpers.memory`
 counts the same lines on a live model.
 """
@@ -21,7 +21,7 @@ LINES = (
     "rollout buffers",
 )
 BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "8bit": 1}
-ARCHITECTURES = ("llama", "mistral")
+ARCHITECTURES = ("llama", "mistral", "qwen2")
 LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -73,20 +73,24 @@ def linear_shapes(config: Any) -> dict[str, tuple[int, int]]:
     """
     _refuse_other_architectures(config)
     width, inner = config.hidden_size, config.intermediate_size
-    queries = config.num_attention_heads * config.head_dim
-    keys = config.num_key_value_heads * config.head_dim
+    queries = config.num_attention_heads * _head_dim(config)
+    keys = config.num_key_value_heads * _head_dim(config)
     shapes = [(queries, width), (keys, width), (keys, width), (width, queries), (inner, width), (inner, width)]
     return dict(zip(LINEARS, [*shapes, (width, inner)], strict=True))
 
 
 def parameters(config: Any) -> dict[str, int]:
-    """How many weights are in linear layers, how many rows these have, and how many weights are elsewhere."""
-    shapes = linear_shapes(config).values()
+    """How many weights are in linear layers, how many rows these have, and how many weights are elsewhere: embedding,
+    norms, output layer, and the biases of queries, keys and values that Qwen2 has."""
+    of_layer = linear_shapes(config)
+    shapes, biased = of_layer.values(), ("q_proj", "k_proj", "v_proj") if config.model_type == "qwen2" else ()
     embeddings = config.vocab_size * config.hidden_size * (1 if config.tie_word_embeddings else 2)
     return {
         "linear": config.num_hidden_layers * sum(rows * columns for rows, columns in shapes),
         "linear_rows": config.num_hidden_layers * sum(rows for rows, _ in shapes),
-        "other": embeddings + (2 * config.num_hidden_layers + 1) * config.hidden_size,
+        "other": embeddings
+        + (2 * config.num_hidden_layers + 1) * config.hidden_size
+        + config.num_hidden_layers * sum(of_layer[name][0] for name in biased),
     }
 
 
@@ -133,7 +137,7 @@ def activation_bytes(config: Any, run: Run) -> int:
     first = sum(_kept_by_layer(config, run, gradient_enters=trains_base).values())
     others = (config.num_hidden_layers - 1) * sum(_kept_by_layer(config, run, gradient_enters=True).values())
     last = width + 1 + (2 * width if trains_base else 0)  # the final norm; the output layer keeps its input if trained
-    rotary = 2 * run.length * config.head_dim  # one cosine and sine for all layers and sequences
+    rotary = 2 * run.length * _head_dim(config)  # one cosine and sine for all layers and sequences
     return 4 * (tokens * (first + others + last) + rotary) + 8 * tokens  # and the token ids, int64
 
 
@@ -144,7 +148,7 @@ def logits_bytes(config: Any, run: Run) -> int:
 
 def kv_cache_bytes(config: Any, run: Run) -> int:
     """Keys and values of all tokens but the last, which is never fed back (float32)."""
-    width = config.num_key_value_heads * config.head_dim
+    width = config.num_key_value_heads * _head_dim(config)
     return 4 * 2 * config.num_hidden_layers * run.batch * (run.length - 1) * width
 
 
@@ -183,13 +187,17 @@ def predicted_bill(config: Any, run: Run) -> dict[str, int]:
 def _refuse_other_architectures(config: Any) -> None:
     if config.model_type not in ARCHITECTURES:
         raise ValueError(
-            f"model_type={config.model_type!r} is not predicted, only {' and '.join(ARCHITECTURES)}: others have "
-            "biases (Qwen2), norms of queries and keys (Qwen3) or other layers."
+            f"model_type={config.model_type!r} is not predicted, only {', '.join(ARCHITECTURES)}: others have norms "
+            "of queries and keys (Qwen3) or other layers."
         )
     wanted = {"attention_bias": False, "mlp_bias": False, "attention_dropout": 0, "hidden_act": "silu"}
     for setting, value in wanted.items():
         if (found := getattr(config, setting, value)) != value:
             raise ValueError(f"{setting}={found!r} is not predicted, only {setting}={value!r}.")
+
+
+def _head_dim(config: Any) -> int:
+    return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
 
 def _kept_by_layer(config: Any, run: Run, gradient_enters: bool) -> dict[str, int]:

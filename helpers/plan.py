@@ -109,16 +109,14 @@ def full_bill(shape: Shape, job: Job) -> dict[str, int]:
     """The bill of lesson 0: four models, policy and value model trained in full; `bill.predicted_bill` where it knows
     the family.
 
-    Qwen2's biases are added to it. GPT-NeoX is counted here, with rotary positions on a quarter of each head.
+    GPT-NeoX is counted here, with rotary positions on a quarter of each head.
     """
     if job.precision != "fp32":
         raise ValueError(f"precision={job.precision!r}: full fine-tuning is planned in fp32 only.")
     run = bill.Run(batch=job.batch, micro_batch=job.micro_batch, prompt_length=job.length // 4)
     run = replace(run, response_length=job.response, on_gpu=job.on_gpu)
     if shape.family != "gpt_neox":
-        lines = bill.predicted_bill(shape.config, run)
-        extra = {"weights": 4 * 4, "gradients": 2 * 4, "optimizer state": 2 * 8}
-        return lines | {line: lines[line] + times * shape.biases for line, times in extra.items()}
+        return bill.predicted_bill(shape.config, run)
     head, output = shape.width, shape.vocabulary * shape.width
     trained = 2 * shape.parameters + head - output
     tokens = job.micro_batch * job.length

@@ -102,9 +102,9 @@ class Shape:
 
     @property
     def config(self) -> SimpleNamespace:
-        """The same numbers under transformers' names, for `helpers.bill`; Qwen2's biases are not in it."""
+        """The same numbers under transformers' names, for `helpers.bill`."""
         return SimpleNamespace(
-            model_type="llama" if self.family == "qwen2" else self.family,
+            model_type=self.family,
             num_hidden_layers=self.layers,
             hidden_size=self.width,
             intermediate_size=self.inner,

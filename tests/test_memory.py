@@ -17,6 +17,8 @@ from transformers import (
     MistralConfig,
     MistralForCausalLM,
     Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen2ForSequenceClassification,
     Qwen3Config,
 )
 
@@ -294,7 +296,6 @@ def test_peak_of_a_fresh_process_says_why_its_code_failed():
         (LlamaConfig(mlp_bias=True), "mlp_bias=True"),
         (LlamaConfig(attention_dropout=0.1), "attention_dropout=0.1"),
         (LlamaConfig(hidden_act="gelu"), "hidden_act='gelu'"),
-        (Qwen2Config(), "model_type='qwen2'"),
         (Qwen3Config(), "model_type='qwen3'"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -305,11 +306,36 @@ def test_bill_refuses_a_model_that_it_would_predict_wrongly_and_names_the_settin
             predict(config, Run())
 
 
-@pytest.mark.parametrize("run", [Run(**SMALL), Run(adapter_rank=4, **SMALL)], ids=["full", "adapters"])
-def test_bill_of_a_mistral_is_what_it_holds(run):
-    model = MistralForCausalLM(MistralConfig(**SIZES)).train()
+OTHERS = {"mistral": (MistralForCausalLM, MistralConfig), "qwen2": (Qwen2ForCausalLM, Qwen2Config)}
+
+
+def other(family: str) -> torch.nn.Module:
+    """A tiny model of another family, with biases that are not 0 where it has some."""
+    torch.manual_seed(0)
+    model = OTHERS[family][0](OTHERS[family][1](**SIZES)).train()
+    for name, parameter in model.named_parameters():
+        if name.endswith("bias"):
+            torch.nn.init.normal_(parameter)
+    return model
+
+
+@pytest.mark.parametrize("run", [RUNS[0], RUNS[1], RUNS[2], RUNS[-3], RUNS[-4]], ids=named)
+@pytest.mark.parametrize("family", OTHERS)
+def test_bill_of_another_family_is_what_a_live_model_holds(family, run, tmp_path):
+    model = other(family)
+    model = in_8bit(model, tmp_path) if run.precision == "8bit" else model
+    assert bill.weight_bytes(model.config, run.precision) == memory.counted_weight_bytes(model)
     if run.adapter_rank:
-        model = get_peft_model(model, LoraConfig(r=4, target_modules=list(run.adapter_targets)))
-    else:
-        assert bill.weight_bytes(model.config, "fp32") == memory.counted_weight_bytes(model)
-    assert kept_by_forward(model, run)[0] == predicted(model, run)
+        lora = LoraConfig(r=4, target_modules=list(run.adapter_targets), lora_dropout=0.1 * run.dropout)
+        model = get_peft_model(model, lora)
+    assert kept_by_forward(model, run)[1] == predicted(model, run)
+
+
+def test_bill_of_a_qwen2_counts_its_biases_among_what_is_trained():
+    policy, reference = other("qwen2"), other("qwen2")
+    value, reward = (Qwen2ForSequenceClassification(classifier_config(reference)) for _ in range(2))
+    optimizer = one_update(policy, value)
+    due = bill.predicted_bill(reference.config, Run(**SMALL))
+    assert due["weights"] == sum(memory.counted_weight_bytes(model) for model in (policy, reference, value, reward))
+    assert due["gradients"] == memory.counted_gradient_bytes(policy, value)
+    assert due["optimizer state"] == memory.counted_optimizer_bytes(optimizer)
