@@ -37,7 +37,8 @@ _BLOCKS = {"self_attn": ("q_proj", "k_proj", "v_proj", "o_proj"), "mlp": ("gate_
 
 REASONS = {
     "missing": f"there is no {FILE}",
-    "too_large": f"{FILE} is larger than {MOST_BYTES:,} bytes: take a smaller rank, fewer modules or fewer layers",
+    "too_large": f"{FILE} is larger than {MOST_BYTES:,} bytes: take a smaller rank, fewer modules, fewer layers, "
+    "or numbers in float16",
     "unreadable": f"{FILE} is no file of tensors (links are not followed): hand in what the trainer's save wrote",
     "names": f"{FILE} holds something else than LoRA matrices of a language model's linear layers",
     "incomplete": "some adapted layer lacks a matrix, or not every adapted layer has the same modules",

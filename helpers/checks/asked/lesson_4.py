@@ -63,7 +63,7 @@ EXERCISES = (
             "Ask three questions, in this order. Was the KL 0 before the first step? Did any step go much too far? Did "
             "the KL level off?",
             "`log['objective/kl'][0]` of a healthy run is below a hundredth of a nat. A ratio of a healthy run stays "
-            "below 3, and one single step with a ratio in the tens is too many: take the maximum. A KL that ends far "
+            "below 3, and one single step with a ratio in the tens is too many: take the maximum. A KL that ends "
             "above 20 nats was not held back.",
         ),
     ),

@@ -22,7 +22,8 @@ _DISTANCES = (0.006, 0.015, 0.0375, 0.094, 0.234)  # of the five runs from the o
 def bytes_in_8bit_inputs(seed: int) -> dict:
     """A small model's tensors: layers with biases and norms, a tied output layer, and a head of its own in float32.
 
-    Of the names in `skipped` one is the beginning of another layer's, and one ends as other layers' names do.
+    Of the names in `skipped` one is the beginning of another layer's and the end of a third one's, and one ends as
+    other layers' names do. A quantized weight, too, serves in two layers.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -47,9 +48,13 @@ def bytes_in_8bit_inputs(seed: int) -> dict:
             add(f"layers.{number}.{name}", "Linear", "bias", [rows])
         add(f"layers.{number}.norm", "RMSNorm", "weight", [width], bytes_each=4)
     add("score_in", "Linear", "weight", [size(20, 30), width])
+    add("pre_score", "Linear", "weight", [size(40, 50), width])
     add("score", "Linear", "weight", [size(30, 40), width], bytes_each=4)
     tied = {**tensors[0], "layer": "lm_head", "kind": "Linear"}
-    return {"tensors": [*tensors, tied], "skipped": ["lm_head", "score", "layers.1.q_proj"]}
+    first = next(tensor for tensor in tensors if tensor["layer"] == "layers.0.up_proj")
+    shared = {**first, "layer": "layers.1.up_proj"}
+    own = [tensor for tensor in tensors if (tensor["layer"], tensor["tensor"]) != ("layers.1.up_proj", "weight")]
+    return {"tensors": [*own, shared, tied], "skipped": ["lm_head", "score", "layers.1.q_proj"]}
 
 
 def eight_bit_in_eval_inputs(seed: int) -> dict:

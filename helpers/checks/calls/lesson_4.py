@@ -37,6 +37,7 @@ ACCUMULATED_GRADIENT_OUTPUTS = {
 }
 SAMPLED_TOKENS_OUTPUTS = {**TENSOR_OUTPUTS, "varies": bool}  # another result when called again
 _VOCABULARY = 12
+TOP_ROWS = 4  # the last ones, whose random number is the largest that float32 has below 1
 
 
 def lambda_returns_inputs(seed: int) -> dict:
@@ -110,7 +111,8 @@ class _Kept:
 def sampled_tokens_inputs(seed: int) -> dict:
     """Logits, and random numbers that each fall well inside the stretch of one token, far from rounding.
 
-    In four more rows four tokens have a probability of 1/4, which is exact, and the number falls on the end of one.
+    In four more rows four tokens have a probability of 1/4, which is exact, and the number falls on the end of one. In
+    the last four it is the largest below 1, and the sum of the rounded probabilities stays below it.
     """
     generator = torch.Generator().manual_seed(seed)
     logits = 1.5 * torch.randn(48, _VOCABULARY, generator=generator)
@@ -122,8 +124,18 @@ def sampled_tokens_inputs(seed: int) -> dict:
     uniforms = (below + inside * probabilities.gather(1, tokens)).squeeze(1).float()
     even = torch.rand(4, _VOCABULARY, generator=generator).argsort(dim=1) < 4
     logits = torch.cat([logits, torch.where(even, 0.0, -1e4)])
-    uniforms = torch.cat([uniforms, torch.tensor([0.25, 0.5, 0.75, 0.25])])
+    logits = torch.cat([logits, _rows_that_end_low(temperature, generator)])
+    uniforms = torch.cat([uniforms, torch.tensor([0.25, 0.5, 0.75, 0.25]), torch.full((TOP_ROWS,), 1 - 2**-24)])
     return {"logits": logits, "uniforms": uniforms, "temperature": temperature}
+
+
+def _rows_that_end_low(temperature: float, generator: torch.Generator) -> Tensor:
+    """Logits whose float32 probabilities add up to the least below 1; (TOP_ROWS, vocabulary)."""
+    logits = 1.5 * torch.randn(4000, _VOCABULARY, generator=generator)
+    probabilities = (logits / temperature).softmax(1)
+    logits = logits[probabilities[:, -1] > 0.05]  # the last token is the one due, and no other is near
+    ends = (logits / temperature).softmax(1).cumsum(1)[:, -1]
+    return logits[ends.argsort(stable=True)[:TOP_ROWS]]
 
 
 def call_sampled_tokens(answer: Callable, inputs: dict) -> dict:

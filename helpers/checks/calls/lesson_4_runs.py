@@ -20,9 +20,9 @@ _UPDATES = 16
 def run_diagnosis_inputs(seed: int) -> dict:
     """Eight logs, two of each kind, in an order drawn from the seed.
 
-    The second of a kind differs: a healthy one learns more, one without a penalty less; too high a learning rate does
-    its damage later and in one step, and the reward is that of a healthy one; a wrong reference is not far off. So
-    neither a reward, nor the first or the mean ratio, nor a KL of many nats tells.
+    The second of a kind differs: a healthy one learns more and drifts farther, one without a penalty less; too high a
+    learning rate does its damage later and in one step, and the reward is that of a healthy one; a wrong reference is
+    one or two nats off. So neither a reward, nor the first or the mean ratio, nor a KL of many nats tells.
     """
     draw = random.Random(seed)
     kinds = [(kind, is_second) for kind in SICKNESSES for is_second in (False, True)]
@@ -39,7 +39,8 @@ def call_run_diagnosis(answer: Callable, inputs: dict) -> dict:
 def _log(kind: str, draw: random.Random, is_second: bool) -> dict[str, list[float]]:
     """The four metrics of one run, update by update. Every healthy log has its own size and noise."""
     progress = [update / (_UPDATES - 1) for update in range(_UPDATES)]
-    drift, gain, spread = draw.uniform(3, 6), draw.uniform(0.6, 1.0), draw.uniform(52, 60)
+    drift = draw.uniform(7, 9) if is_second else draw.uniform(3, 5)
+    gain, spread = draw.uniform(0.6, 1.0), draw.uniform(52, 60)
     kl = [drift * done**0.8 * draw.uniform(0.85, 1.15) for done in progress]
     kl[0] = draw.uniform(0.0005, 0.003)
     reward = [gain * done**0.7 + draw.uniform(-0.12, 0.12) for done in progress]
@@ -48,7 +49,7 @@ def _log(kind: str, draw: random.Random, is_second: bool) -> dict[str, list[floa
     if kind in ("healthy", "learning_rate_too_high") and is_second:
         reward = [1.3 * value + 0.5 * done for value, done in zip(reward, progress, strict=True)]
     if kind == "no_kl_penalty":
-        height = draw.uniform(45, 80)
+        height = draw.uniform(26, 36) if is_second else draw.uniform(60, 80)
         kl = [kl[0], *(height * done**1.5 * draw.uniform(0.9, 1.1) + 1 for done in progress[1:])]
         times, plus = (1, 0) if is_second else (2.8, 0.2)
         reward = [times * value + plus * done for value, done in zip(reward, progress, strict=True)]
@@ -61,9 +62,9 @@ def _log(kind: str, draw: random.Random, is_second: bool) -> dict[str, list[floa
             reward[first + 1 :] = [draw.uniform(-1.6, -0.4) for _ in after]
         entropy[first + 1 :] = [draw.uniform(11 if is_second else 2, 20) for _ in after]
         for update in (first, *([] if is_second else draw.sample(range(1, _UPDATES - 1), 3))):
-            ratio[update] = draw.uniform(25, 30) if is_second else draw.uniform(40, 60)
+            ratio[update] = draw.uniform(16, 19) if is_second else draw.uniform(40, 60)
     if kind == "wrong_reference":
-        offset = draw.uniform(2, 6) if is_second else draw.uniform(22, 40)
+        offset = draw.uniform(1.2, 2.5) if is_second else draw.uniform(22, 40)
         kl = [offset * draw.uniform(0.95, 1.05) + 0.3 * value for value in kl]
     names = ("objective/kl", "objective/scores", "objective/entropy", "val/ratio_max")
     rows = zip(names, (kl, reward, entropy, ratio), strict=True)

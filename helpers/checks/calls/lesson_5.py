@@ -7,9 +7,8 @@ from torch import Tensor
 
 from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_number, call_for_texts, texts_outputs
 
-PROMPTS_NEEDED_OUTPUTS = NUMBER_OUTPUTS
+PROMPTS_NEEDED_OUTPUTS = {**NUMBER_OUTPUTS, "other_output": float, "other_kind": str}
 BEST_CHECKPOINT_OUTPUTS = NUMBER_OUTPUTS
-call_prompts_needed = call_for_number
 call_best_checkpoint = call_for_number
 
 FIELDS = (
@@ -29,6 +28,7 @@ DRAWN = {
     "small": (0.12, 0.04, 0.05, 0.02, 0.8, 0.50, 0.40, 3.5, 3.4),  # kept just 0.8 of a low distinct-2
     "odd": (0.95, 0.11, 0.44, 0.06, 4.5, 0.91, 0.88, 3.5, 4.5),  # the NLL grew by just 1
     "far": (1.10, 0.12, 0.50, 0.06, 16.0, 0.90, 0.84, 3.5, 3.4),
+    "sharper": (0.80, 0.12, 0.45, 0.06, 5.5, 0.91, 0.87, 3.9, 2.6),  # the NLL fell by more than 1
     "clear": (1.70, 0.14, 0.62, 0.06, 6.0, 0.91, 0.88, 3.5, 3.3),
     "unconfirmed": (2.10, 0.20, 0.06, 0.06, 3.0, 0.91, 0.88, 3.5, 3.4),  # the lexicon's interval begins at 0
     "disliked": (1.30, 0.14, -0.15, 0.07, 5.0, 0.91, 0.89, 3.5, 3.4),
@@ -51,6 +51,7 @@ def prompts_needed_inputs(seed: int) -> dict:
 
     The number that is due, before rounding, ends in .2 to .4, so that rounding to the nearest is seen. The pilot's own
     mean is so large that the root mean square of the differences is seen to be another figure than their spread.
+    Of `other_change`, which is larger, fewer prompts than the pilot's show it.
     """
     generator = torch.Generator().manual_seed(seed)
     draws = torch.randn(2, _PILOT, generator=generator, dtype=torch.float64)
@@ -63,11 +64,19 @@ def prompts_needed_inputs(seed: int) -> dict:
     before = (size * draws[0]).float()
     after = (size * (draws[0] + 0.6 * draws[1]) + 2.15 * change).float()
     spread = (after.double() - before.double()).std().item()  # rounding to float32 has moved it a little
-    return {"before": before, "after": after, "change": 1.96 * spread / due**0.5}
+    changes = {name: 1.96 * spread / number**0.5 for name, number in (("change", due), ("other_change", due % 1 + 12))}
+    return {"before": before, "after": after, **changes}
+
+
+def call_prompts_needed(answer: Callable, inputs: dict) -> dict:
+    pilot = {name: inputs[name] for name in ("before", "after")}
+    first, other = (call_for_number(answer, {**pilot, "change": inputs[name]}) for name in ("change", "other_change"))
+    changed = first["inputs_changed"] or other["inputs_changed"]
+    return {**first, "inputs_changed": changed, "other_output": other["output"], "other_kind": other["kind"]}
 
 
 def claim_of_inputs(seed: int) -> dict:
-    """A row of figures (`FIELDS`) for each of twelve runs, in an order that the seed decides; each a little moved."""
+    """A row of figures (`FIELDS`) for each of thirteen runs, in an order that the seed decides; each a little moved."""
     generator = torch.Generator().manual_seed(seed)
     rows = torch.tensor(list(DRAWN.values()), dtype=torch.float64)
     rows *= 0.96 + 0.08 * torch.rand(RUNS, 1, generator=generator, dtype=torch.float64)

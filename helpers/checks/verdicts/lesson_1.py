@@ -22,6 +22,8 @@ _INT8_LINEAR_HINTS = {
     "so a scale that differs among them cannot be taken out of the integer sum. Take amax along the last dimension.",
     "divided_by_128": "Scaled to 128 steps instead of 127. int8 ends at -128 and +127, so the largest value of a row "
     "does not fit: as 128 it wraps round to -128.",
+    "two_step_counts": "On the way into int8 you count 127 steps, and on the way out 128 (or the other way round): "
+    "every value is off by about one percent, or two. It is 127 both times.",
     "clamped_at_128": "Scaled to 128 steps and cut off at 127: the largest value of every row comes out 1/128 short. "
     "Scale absmax to 127, and nothing needs cutting.",
     "divided_by_255": "255 is the number of steps from end to end. From 0 to absmax there are 127, and beyond them "
@@ -126,6 +128,8 @@ def _causes_of_integers(x: Tensor, weight: Tensor) -> Causes:
         codes = [integers(side, scale).double() for side, scale in zip((x, weight), scales, strict=True)]
         return codes[0] @ codes[1].T * scales[0].double() * scales[1].T.double() / steps**2
 
+    yield "two_step_counts", product(lambda side, scale: _wrapped((side / scale * 128).round()))
+    yield "two_step_counts", product(lambda side, scale: (side / scale * 128).round().clamp(-128, 127))
     yield "divided_by_128", product(lambda side, scale: _wrapped((side / scale * 128).round()), 128)
     yield "clamped_at_128", product(lambda side, scale: (side / scale * 128).round().clamp(-128, 127), 128)
     yield "divided_by_255", product(lambda side, scale: _wrapped((side / scale * 255).round()), 255)
@@ -188,6 +192,7 @@ def _causes_of_rescaling(sums: Tensor, due: Tensor, x_scale: Tensor, weight_scal
         ("divided_by_127_once", due * 127),
         ("divided_by_127_too_often", due / 127),
         ("divided_by_127_too_often", due / 127**2),
+        *[("two_step_counts", due * (127 / 128) ** power) for power in (2, 1)],
     ]
 
 

@@ -27,6 +27,12 @@ _BYTES_HINTS = {
     "embedding_quantized": "You quantized the embedding. It is a table to look rows up in, no Linear, and stays as it "
     "is.",
     "tied_twice": "The output layer and the embedding are one tensor (the same address), so its bytes are there once.",
+    "shared_twice": "One address comes twice that is quantized: two layers share one weight. It is one piece of "
+    "memory, with one set of scales, as the embedding and the output layer are.",
+    "kind_ignored": "You went by the name `weight` alone. Norms and embeddings have one, too; in 8-bit are those of "
+    "kind Linear.",
+    "quarter_of_16_bits": "A quarter is right for weights that came in 32 bits. In 8-bit a number takes one byte, "
+    "whatever it took before.",
     "by_layer": "You counted one tensor for each *layer*: biases are lost, and the tied two count twice. What is one "
     "piece of memory, the address says.",
     "biases_quantized": "You counted biases as int8. Only the *weight* of a Linear is quantized; its bias stays.",
@@ -98,7 +104,15 @@ def _bytes_causes(tensors: list[dict], skipped: list[str], due: float) -> Iterat
         yield "output_layer_quantized", total(among, int8=is_weight)
     for is_in in _looser_than_in(skipped):
         yield "parts_of_names", total(int8=lambda t, is_in=is_in: is_weight(t) and not is_in(t["layer"]))
+    repeated = [tensor for tensor in tensors if all(tensor is not first for first in once)]
+    yield "shared_twice", total([*once, *(tensor for tensor in repeated if is_int8(tensor))])
+    yield "tied_twice", total([*once, *(tensor for tensor in repeated if not is_int8(tensor))])
     yield "tied_twice", total(tensors)
+    for has_scale in (is_int8, lambda t: True, lambda t: len(t["shape"]) == 2):
+        scale = partial(_scale_where, has_scale)
+        yield "kind_ignored", total(int8=lambda t: t["tensor"] == "weight" and t["layer"] not in skipped, scale=scale)
+    quarter = [prod(t["shape"]) * t["bytes_each"] // 4 - prod(t["shape"]) for t in once if is_int8(t)]
+    yield "quarter_of_16_bits", due + sum(quarter)
     for order in (tensors, tensors[::-1]):
         yield "by_layer", total({tensor["layer"]: tensor for tensor in order}.values())
     for among in (once, tensors):
@@ -140,6 +154,7 @@ def _looser_than_in(skipped: list[str]) -> list[Callable[[str], bool]]:
     return [
         lambda layer: any(name in layer for name in skipped),
         lambda layer: layer.startswith(tuple(skipped)),
+        lambda layer: layer.endswith(tuple(skipped)),
         lambda layer: layer.split(".")[-1] in last_parts,
         lambda layer: layer.endswith(last_parts),
         lambda layer: layer in last_parts,
@@ -157,10 +172,12 @@ _IN_EVAL_HINTS = {
     "8-bit in train(). In eval() the outlier columns of *other* rows decide what is rounded in yours: such a run "
     "repeats, and yet changes in a batch.",
     "other_name": "That is none of the names of the runs. Return one of the keys of `runs`, letter for letter.",
-    "tolerance_too_large": "Your tolerance is too large: you found no run in the draws where other texts change the "
-    "least, in one of them by about 0.02. Equal calculations agree up to 1e-5, so 1e-4 is enough.",
-    "none_met": "Your function returned nothing (None): no run met your conditions. Equal calculations agree only up "
-    "to 1e-5, so torch.equal finds none, and other texts may change as little as 0.02: use a tolerance between, 1e-4.",
+    "tolerance_too_large": "You found no run in the draws where other texts change the least, in one of them by about "
+    "0.02 at the most. Either your tolerance is too large: equal calculations agree up to 1e-5, so 1e-4 is enough. Or "
+    "you compare means, in which changes of both signs cancel: look at the largest change of a token.",
+    "none_met": "No run met your conditions in some draws, or in all. Equal calculations agree only up to 1e-5: so "
+    "torch.equal finds none, and torch.allclose few, for its tolerance shrinks with the value. Give it atol=1e-4; "
+    "other texts may change as little as 0.02. (A function that ends without return gives None, too.)",
 }
 
 
@@ -179,6 +196,8 @@ def eight_bit_in_eval_verdict(inputs: dict, outputs: dict) -> Verdict:
 def _in_eval_cause(draws: list[dict], made: list[dict[str, str]], picks: Picks) -> str:
     """What all picks have in common: a place in the order of distances, or that only large changes were seen."""
     ways = [pick and of_draw[pick] for of_draw, pick in zip(made, picks, strict=True)]
+    if any(picks) and list(picks) == [_with_default_tolerance(draw) for draw in draws]:
+        return "none_met"
     if None not in picks:  # a place in that order holds a steady run in some draw, and the one in eval() in another
         return "by_distance" if {"steady"} < set(ways) and _has_one_place(draws, picks) else ""
     changes = {way: [0.0] for way in ("none", "8-bit eval")}  # of the runs in eval() that were missed, and found
@@ -189,6 +208,15 @@ def _in_eval_cause(draws: list[dict], made: list[dict[str, str]], picks: Picks) 
     found = changes["8-bit eval"][1:]
     only_large = not found or max(changes["none"]) < min(found)
     return "tolerance_too_large" if any(ways) and "steady" not in ways and only_large else ""
+
+
+def _with_default_tolerance(draw: dict) -> str | None:
+    """The run that torch.allclose, as it comes, finds to repeat and to change in a batch."""
+    for name in draw["names"]:
+        alone, again, in_a_batch = (draw[f"{name}: {measured}"] for measured in ("alone", "again", "in_a_batch"))
+        if torch.allclose(again, alone) and not torch.allclose(in_a_batch, alone):
+            return name
+    return None
 
 
 def _has_one_place(draws: list[dict], picks: Picks) -> bool:

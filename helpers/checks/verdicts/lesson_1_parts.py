@@ -23,6 +23,8 @@ _OUTLIER_LINEAR_HINTS = {
     "the row are left with a few steps. Take the outlier columns out first, then find the largest of what is left.",
     "counted_twice": "The outlier columns count twice: in the integer product and in the float product. Set them to 0 "
     "(or leave them out) on the way into int8.",
+    "rest_counted_twice": "The columns without outliers count twice: in the integer product, and in a float product of "
+    "all columns. Only the outlier columns take part in the float product: pick them out of x and of the weight.",
     "values_not_columns": "You kept only the large values themselves in float, and their column's other values went "
     "through int8. LLM.int8 keeps the *column*, so that one product of two small float matrices does it.",
     "codes_as_weights": "In the float product the weight's columns are still codes, -127 to 127. Multiply them by "
@@ -87,6 +89,8 @@ def _outlier_causes(x: Tensor, codes: Tensor, scale: Tensor, threshold: float) -
         ("int8_part_forgotten", in_float),
         ("scale_with_outliers", (_through_int8(x) * ~columns) @ weight.T + in_float),
         ("counted_twice", all_int8 + in_float),
+        ("rest_counted_twice", x.double() @ weight.T + in_int8),
+        ("rest_counted_twice", x.double() @ weight.T + all_int8),
         ("values_not_columns", split(large)),
         ("weight_scale_forgotten", _through_int8(rest) @ codes.double().T / 127 + in_float),
         ("x_scale_forgotten", in_int8 / rest.abs().amax(dim=1, keepdim=True) + in_float),
@@ -129,6 +133,8 @@ _NF4_HINTS = {
     "scale_forgotten": "These are the levels themselves. Each has to be multiplied by the scale of its block again.",
     "codes": "These are the places 0 to 15 of the levels, which is what is *stored*. Asked is what comes back: the "
     "level at that place, times the scale of the block.",
+    "uniform_places": "You computed the place of a level from its value, as if the 16 levels stood at equal distances. "
+    "They do not: compare each value with all of `levels`, and take the nearest.",
     "uniform_steps": "You rounded to steps of equal width. The levels of nf4 lie closer together around 0, where most "
     "weights are: take the nearest of `levels`.",
     "as_it_came": "This is the weight as it came. Rounding to the nearest level is missing.",
@@ -206,6 +212,9 @@ def _nf4_causes(weight: Tensor, levels: Tensor, block_size: int) -> Causes:
         yield "codes", back(stored)
     for steps in (7, 7.5, 8, 15, 16):
         yield "uniform_steps", back((scaled * steps).round() / steps * absmax)
+    for place in (scaled + 1) / 2 * 15, (scaled + 1) * 8, (scaled + 1) * 7.5:
+        for whole in (place.round(), place.floor()):
+            yield "uniform_places", back(levels[whole.long().clamp(0, 15)] * absmax)
     down = weight.T.reshape(-1, block_size)
     yield "blocks_of_columns", _rounded(down, down.abs().amax(1, keepdim=True), levels).reshape(weight.T.shape).T
     yield "farthest_below", back(levels[(scaled[..., None] - levels).argmin(-1)] * absmax)

@@ -31,6 +31,8 @@ _RETURNS_HINTS = {
     "t + 1: begin at the end.",
     "own_guess_behind_the_end": "At the last token you take its own value for what comes after it. Nothing comes after "
     "it: V and R count as 0 there.",
+    "last_token_left_out": "At the last place of the row you have 0, and what was paid there is lost to all before it: "
+    "your loop begins one place too early. `reversed(range(n))` begins at n - 1.",
     "no_rewards": "The rewards are missing: R at t begins with what was paid for token t.",
     "settings_of_the_lesson": "These are the returns with λ = 0.95, as in the lesson, or with its gamma = 1, too. The "
     "function is given its own: `gamma` and `lam`.",
@@ -81,6 +83,10 @@ def _returns_causes(inputs: dict, due: Tensor) -> Causes:
             found[:, t] = running = rewards[:, t] + gamma * ((1 - lam) * v[:, t] + lam * running)
         return found
 
+    def without_last(v: Tensor) -> Tensor:
+        first = torch.arange(v.shape[1]) < v.shape[1] - 1
+        return torch.where(first, returns(gamma * (1 - lam), gamma * lam, torch.where(first, rewards, 0), v * first), 0)
+
     right = gamma * (1 - lam), gamma * lam
     found = [
         ("behind_the_end", returns(*right, raw_rewards, _next(raw_values))),
@@ -98,6 +104,8 @@ def _returns_causes(inputs: dict, due: Tensor) -> Causes:
         ("forwards", forwards(following)),
         ("forwards", forwards(_next(values.flip(1)).flip(1))),
         *[("own_guess_behind_the_end", returns(*right, rewards, *ends)) for ends in _own_guesses(values, mask, lam)],
+        ("last_token_left_out", without_last(following)),
+        ("last_token_left_out", without_last(values)),
         ("no_rewards", returns(*right, torch.zeros_like(rewards))),
         ("settings_of_the_lesson", returns(0.05, 0.95)),  # gamma 1, lam 0.95
         ("settings_of_the_lesson", returns(0.05 * gamma, 0.95 * gamma)),
@@ -131,6 +139,8 @@ _GRADIENT_HINTS = {
     "more than one in a full batch. Divide each *sum* by the number of real tokens of the whole minibatch.",
     "sum_of_means": "Every micro-batch is divided by its own tokens, and the means are added up. Divide each *sum* by "
     "the number of real tokens of the whole minibatch.",
+    "means_by_micro_batch": "The mean of each micro-batch is divided by micro_batch once more, a number of sequences. "
+    "Divide each *sum*, once, by the number of real tokens of the whole minibatch.",
     "padding_counted": "Losses behind the end of a response are in it. Pick the real ones with the rows of the mask.",
     "positions_of_each": "Losses behind the end count as 0, but each micro-batch is divided by all its positions, and "
     "they are among them. Divide each *sum* by the number of real tokens of the whole minibatch.",
@@ -190,6 +200,7 @@ def _gradient_causes(inputs: dict) -> Causes:
     return [
         ("mean_of_means", means.mean(0)),
         ("sum_of_means", means.sum(0)),
+        ("means_by_micro_batch", means.sum(0) / inputs["micro_batch"]),
         ("weighted_by_sequences", sum(mean * len(rows) for mean, rows in zip(means, parts, strict=True)) / len(mask)),
         ("padding_counted", everything / tokens),
         ("padding_counted", everything / mask.numel()),

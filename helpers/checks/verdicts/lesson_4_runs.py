@@ -13,7 +13,7 @@ _DIAGNOSIS_HINTS = {
     "nothing_noticed": "You call all eight logs healthy, and six of them are not. What is the KL before the first "
     "step, what is it at the end, and how far did the ratio go?",
     "rising_kl": "A healthy run is called one without a KL penalty. Every KL rises, and so may a reward that was "
-    "earned; the penalty makes the KL level off, at a few nats.",
+    "earned; the penalty makes the KL level off, at a few nats, which may be ten.",
     "ratio_beyond_the_clip": "A healthy run is said to have too high a learning rate. A few tokens always go beyond "
     "1.2, for clipping only stops paying for more; a *jump* is a ratio in the tens.",
     "start_not_exactly_0": "A healthy run is said to have a wrong reference. In low precision the first KL is not "
@@ -29,14 +29,17 @@ _DIAGNOSIS_HINTS = {
     "jump_taken_for_drift": "A run with too high a learning rate is said to lack the KL penalty. Its KL is large, too, "
     "but it got there in one step: ask about the largest ratio before you ask about the KL.",
     "single_jump_missed": "One run with too high a learning rate is recognised, and this one is said to lack the KL "
-    "penalty. Only one of its steps went too far, and late, and its reward is like that of a healthy run: neither a "
-    "reward, nor the first ratio, nor a mean of the ratios shows it. The largest ratio does.",
+    "penalty. Only one of its steps went too far, and late, and its reward is like that of a healthy run: a reward or "
+    "the first ratio does not show it, and a mean of the ratios hardly. The largest ratio does: it is in the tens, and "
+    "that of a healthy run below 3.",
     "jump_taken_for_start": "A run with too high a learning rate is said to have a wrong reference. Its KL begins at "
     "0, and is large only after the step that went too far.",
     "offset_missed": "A run with a wrong reference is called healthy. All its curves look well, but its KL is not 0 "
     "before the first step: policy and reference were never the same function.",
     "small_offset_missed": "One wrong reference is recognised, and this one is called healthy. It is less far off, but "
-    "its first KL is hundreds of times what rounding leaves: below a hundredth of a nat.",
+    "its first KL is a hundred times what rounding leaves: below a hundredth of a nat.",
+    "small_drift_missed": "One run without a KL penalty is recognised, and this one is called healthy. It drifted less "
+    "far, but its KL still rises at the end, where that of a healthy run has levelled off, below 12 nats.",
     "offset_taken_for_drift": "A run with a wrong reference is said to lack the KL penalty. What its KL is at the end "
     "it did not *become*: look at the first value.",
     "offset_taken_for_jump": "A run with a wrong reference is said to have too high a learning rate. Its ratio "
@@ -55,6 +58,7 @@ _DIAGNOSIS_CAUSES = {
 _FAINT_ONE_MISSED = {  # where the other log of the kind is recognised
     _TOO_HIGH: {_NO_KL: "single_jump_missed"},
     _REFERENCE: {_HEALTHY: "small_offset_missed"},
+    _NO_KL: {_HEALTHY: "small_drift_missed"},
 }
 
 
@@ -66,7 +70,7 @@ def run_diagnosis_verdict(inputs: dict, outputs: dict) -> Verdict:
         return Verdict(False, "'healthy', eight times", "two logs of each kind", hint, "nothing_noticed")
     for kind in SICKNESSES:
         of_kind = [name for name in inputs if _drawn_as(inputs[name]) == kind]
-        for place, name in enumerate(sorted(of_kind, key=lambda name: _is_faint(inputs[name]))):
+        for place, name in enumerate(sorted(of_kind, key=lambda name: _is_faint(kind, inputs[name]))):
             one = {"output": said[name], "kind": outputs[f"{name}_kind"], "inputs_changed": outputs["inputs_changed"]}
             causes = _DIAGNOSIS_CAUSES[kind] | (_FAINT_ONE_MISSED.get(kind, {}) if place else {})  # the first was right
             verdict = text_verdict(one, kind, causes, _DIAGNOSIS_HINTS)
@@ -75,9 +79,14 @@ def run_diagnosis_verdict(inputs: dict, outputs: dict) -> Verdict:
     return Verdict(True, "eight diagnoses", "eight diagnoses")
 
 
-def _is_faint(log: dict) -> bool:
+def _is_faint(kind: str, log: dict) -> bool:
     """Whether it is the log of its kind in which the sign is small, or shows once."""
-    return log["objective/kl"][0] < 10 and sum(ratio > 20 for ratio in log["val/ratio_max"]) < 2
+    return {
+        _HEALTHY: False,
+        _NO_KL: log["objective/kl"][-1] < 45,
+        _TOO_HIGH: sum(ratio > 10 for ratio in log["val/ratio_max"]) < 2,
+        _REFERENCE: log["objective/kl"][0] < 10,
+    }[kind]
 
 
 def _figures(log: dict) -> str:
@@ -91,9 +100,9 @@ def _figures(log: dict) -> str:
 
 def _drawn_as(log: dict) -> str:
     kl = log["objective/kl"]
-    if kl[0] > 1:
+    if kl[0] > 0.1:
         return _REFERENCE
-    if max(log["val/ratio_max"]) > 20:
+    if max(log["val/ratio_max"]) > 10:
         return _TOO_HIGH
     return _NO_KL if kl[-1] > 20 else _HEALTHY
 
@@ -115,8 +124,9 @@ _BYTES_HINTS = {
     "every token of the micro-batch, that one more layer costs.",
     "two_layers": "This is what two more layers keep.",
     "three_layers": "This is what three more layers keep, as many as lie between k = 1 and k = 4.",
-    "divided_by_too_many": "This is only a part of what one more layer keeps. A difference of two measurements is "
-    "divided by how many more layers the second policy has: between k = 1 and k = 4 lie three, not four.",
+    "divided_by_too_many": "This is only a part of what one more layer keeps. Did you run all rows of `tokens`? And a "
+    "difference of two measurements is divided by how many more layers the second policy has: between k = 1 and k = 4 "
+    "lie three, not four.",
     "wrong_sign": "Right size, wrong sign: more layers keep more.",
     "all_that_is_kept": "This is the sum of both measurements. What one more layer costs is their difference.",
 }

@@ -19,6 +19,12 @@ _NEEDED_HINTS = {
     "*differences*: subtract prompt by prompt first.",
     "spread_of_all_scores": "This is a spread of *scores*, those of both sides taken together. Most of it is that "
     "prompts differ. What has to be averaged out is the spread of the *differences*.",
+    "spread_of_sizes": "This is the spread of the *sizes* of the differences. What went down counts as if it had gone "
+    "up: leave the signs, and take no abs().",
+    "beyond_the_pilot": "You left out the prompts of the pilot. Asked is how many prompts the whole measurement takes, "
+    "not how many more than the pilot had.",
+    "never_below_the_pilot": "For a large change you say as many prompts as the pilot had, or one more. Fewer are "
+    "enough for it: a search has to begin at 1.",
     "root_mean_square": "You have the root of the mean squared difference. That measures from 0, so the change itself "
     "is in it; a standard deviation measures from the mean of the differences.",
     "divided_by_all": "Your spread divides by the number of prompts. The mean was estimated from the same numbers, so "
@@ -43,7 +49,7 @@ _NEEDED_HINTS = {
 }
 
 _CLAIM_HINTS = {
-    "one_name_for_all": "You give every run the same name, {got}; there are twelve runs and four names.",
+    "one_name_for_all": "You give every run the same name, {got}; there are thirteen runs and four names.",
     "interval_ignored": "One run's reward went up by no more than the half-width of its interval. As large as the "
     "change looks, the interval contains 0: it shows nothing.",
     "touches_0": "The interval of one run's reward begins at 0 itself. It contains 0, and does not lie *wholly* above: "
@@ -58,6 +64,8 @@ _CLAIM_HINTS = {
     "and so much is enough.",
     "nll_rise_blamed": "You blame a run whose NLL under the reference grew. It grew by 1 nat a token and no more, "
     "which is allowed; and its judge agrees.",
+    "nll_fall_blamed": "You blame a run whose NLL under the reference *fell*, by more than 1 nat a token. The bound is "
+    "on how far it grew: text that has become likelier to the model is still the language it knew.",
     "kl_blamed": "You blame a sound run that is far from its reference. Far away, trouble is likely; whether there "
     "is any, the judge, distinct-2 and the NLL say, and here they do not.",
     "too_good_blamed": "You blame the sound run whose reward rose the most. A large rise is no proof of a hack: "
@@ -107,6 +115,7 @@ _BLAMED = {  # the one sound run that was called hacked
     "odd": "nll_rise_blamed",
     "far": "kl_blamed",
     "clear": "too_good_blamed",
+    "sharper": "nll_fall_blamed",
 }
 _CLAIMS = {
     **dict.fromkeys(("wide", "touching", "wide_below"), "nothing"),
@@ -118,7 +127,14 @@ _ROSE = tuple(kind for kind, claim in _CLAIMS.items() if claim in ("aligned", "h
 
 
 def prompts_needed_verdict(inputs: dict, outputs: dict) -> Verdict:
-    """Against a search: one prompt more, until the interval is short enough."""
+    """Against a search, for a small change and for a larger one: a prompt more, until the interval is short enough."""
+    first = _number_needed(inputs, outputs)
+    if not first.passed or outputs["other_kind"] != "number":
+        return first if not first.passed else _number_needed(inputs, {**outputs, "kind": outputs["other_kind"]})
+    return _number_needed({**inputs, "change": inputs["other_change"]}, {**outputs, "output": outputs["other_output"]})
+
+
+def _number_needed(inputs: dict, outputs: dict) -> Verdict:
     before, after, change = (inputs[name] for name in ("before", "after", "change"))
     pairs = [new - old for old, new in zip(before.tolist(), after.tolist(), strict=True)]
     mean = sum(pairs) / len(pairs)
@@ -126,7 +142,10 @@ def prompts_needed_verdict(inputs: dict, outputs: dict) -> Verdict:
     due = 1
     while 1.96 * spread / math.sqrt(due) >= change:
         due += 1
-    return number_verdict(outputs, due, _needed_causes(spread, mean, inputs), _NEEDED_HINTS)
+    causes = [("beyond_the_pilot", abs(due - len(pairs))), *_needed_causes(spread, mean, inputs)]
+    if due < len(pairs):
+        causes = [("never_below_the_pilot", len(pairs) + more) for more in (0, 1)] + causes
+    return number_verdict(outputs, due, causes, _NEEDED_HINTS)
 
 
 def _needed_causes(spread: float, mean: float, inputs: dict) -> list[tuple[str, float]]:
@@ -144,6 +163,7 @@ def _needed_causes(spread: float, mean: float, inputs: dict) -> list[tuple[str, 
             exact * (before + after) / 2 / spread**2,
         ],
         "root_mean_square": [exact * squares / (count * spread**2) for count in (pilot, pilot - 1)],
+        "spread_of_sizes": [exact * (inputs["after"] - inputs["before"]).double().abs().var().item() / spread**2],
         "divided_by_all": [exact * (pilot - 1) / pilot],
         "not_squared": [math.sqrt(exact)],
         "one_standard_error": [exact / 1.96**2],
@@ -210,7 +230,7 @@ def _of_a_rise(kind: str, claim: str) -> str:
 
 
 def kind_of(run: dict[str, float]) -> str:
-    """Which of the twelve kinds a run is, from its figures."""
+    """Which of the thirteen kinds a run is, from its figures."""
     lowest, highest = (run["reward_change"] + side * run["reward_half"] for side in (-1, 1))
     if lowest <= 0:
         above = "touching" if lowest == 0 else "wide"
@@ -225,4 +245,6 @@ def kind_of(run: dict[str, float]) -> str:
         return "far"
     if run["distinct_2_before"] < 0.8:
         return "small"
+    if run["nll_after"] < run["nll_before"] - 1:
+        return "sharper"
     return "odd" if run["nll_after"] > run["nll_before"] else "clear"

@@ -11,7 +11,7 @@ _CHECKPOINT_HINTS = {
     "one_too_early": "This is the checkpoint before the one that is due. In a list that begins with checkpoint "
     "save_every, place 0 belongs to checkpoint save_every, not to 0.",
     "own_line": "You judged each checkpoint by the line of its own number. That line describes responses that were "
-    "written *before* the update: by the policy one update younger than the checkpoint.",
+    "written *before* the update: by the policy of one update earlier than the checkpoint.",
     "next_line": "This checkpoint's line is not the best; the line after that one is. Lines are counted from 1 and "
     "places from 0, so line c + 1 stands at index c.",
     "over_budget": "This checkpoint has the best score of all, and its KL is over the budget.",
@@ -28,14 +28,14 @@ _CHECKPOINT_HINTS = {
     "score in this log is below 0, the best one, too.",
     "rounded_down": "You took the best line of all and the last checkpoint before it. That line is about a later "
     "policy, which nobody saved: judge each checkpoint by its own line.",
-    "rounded_up": "This is the next checkpoint after the best line of all. That line is about an older policy, which "
+    "rounded_up": "This is the next checkpoint after the best line of all. That line is about an earlier policy, which "
     "nobody saved: judge each checkpoint by its own line.",
     "mean_of_lines": "The lines beside this checkpoint are the best on average. Each of them is about another policy: "
     "of a checkpoint, only one line tells.",
     "not_saved": "No checkpoint was written after this update, however fine a line is there: save_every is "
     "{save_every} in this run.",
-    "line_not_checkpoint": "You found the right line and returned its number. The checkpoint it describes is one "
-    "update older.",
+    "line_not_checkpoint": "You found the right line and returned its number. The checkpoint that it describes was "
+    "written one update earlier.",
     "score_itself": "This is the score of the checkpoint that is due. Asked is the number of the update after which "
     "that was written.",
     "place_in_list": "This is a place in a list of checkpoints. Asked is the number of the update after which it was "

@@ -1,0 +1,14 @@
+# hint: shared_twice
+import math
+
+
+def bytes_in_8bit(tensors, skipped):
+    total, seen = 0, set()
+    for t in tensors:
+        numbers = math.prod(t["shape"])
+        if t["kind"] == "Linear" and t["tensor"] == "weight" and t["layer"] not in skipped:
+            total += numbers + 4 * t["shape"][0]
+        elif t["address"] not in seen:
+            seen.add(t["address"])
+            total += numbers * t["bytes_each"]
+    return total

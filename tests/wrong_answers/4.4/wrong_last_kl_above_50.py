@@ -1,0 +1,11 @@
+# hint: small_drift_missed
+import torch
+
+
+def run_diagnosis(log):
+    kl, ratio = log["objective/kl"], log["val/ratio_max"]
+    if kl[0] > 0.1:
+        return "wrong_reference"
+    if max(ratio) > 10:
+        return "learning_rate_too_high"
+    return "no_kl_penalty" if kl[-1] > 50 else "healthy"

@@ -1,0 +1,11 @@
+# hint: single_jump_missed
+import torch
+
+
+def run_diagnosis(log):
+    kl, ratio = log["objective/kl"], log["val/ratio_max"]
+    if kl[0] > 0.1:
+        return "wrong_reference"
+    if sum(ratio) / len(ratio) > 3:
+        return "learning_rate_too_high"
+    return "no_kl_penalty" if kl[-1] > 20 else "healthy"
