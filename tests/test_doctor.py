@@ -2,10 +2,12 @@
 
 import argparse
 import json
+from pathlib import Path
 
 import pytest
 
 from helpers import device, model
+from helpers.checks import sandbox
 from helpers.course import doctor, measured
 from helpers.course.doctor import Finding, package_finding, pins, python_finding, ratings_finding
 
@@ -44,6 +46,14 @@ def test_doctor_fails_a_missing_package_that_the_lessons_need():
 
 def test_doctor_lets_a_missing_tool_of_the_tests_pass():
     assert package_finding("nbval", None, "0.11.0", None).ok
+
+
+@pytest.mark.parametrize(("installed", "ok"), [("here", True), ("", True), ("/elsewhere/helpers/__init__.py", False)])
+def test_doctor_fails_where_another_copy_of_the_course_is_installed(monkeypatch, installed, ok):
+    here = str(Path(doctor.__file__).parents[1] / "__init__.py")
+    monkeypatch.setattr(sandbox, "installed_course", lambda: here if installed == "here" else installed)
+    finding = doctor.course_finding()
+    assert finding.ok is ok and ok != ("/elsewhere" in finding.text and "pip install --no-deps -e" in finding.remedy)
 
 
 def test_doctor_reads_each_pin_of_a_requirements_file():

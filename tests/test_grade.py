@@ -90,7 +90,9 @@ def test_grade_says_how_answers_were_shut_in_and_when_they_were_handed_in(rows):
 
 
 def test_grade_names_the_notebook_that_cannot_be_read(rows):
-    assert rows["broken", "1.1"]["reason"] == "Copy of 3 (1).ipynb: not a notebook (no JSON)"
+    assert (
+        rows["broken", "1.1"]["reason"] == "Copy of 3 (1).ipynb: not a notebook (no JSON, or cut off: hand it in again)"
+    )
 
 
 @pytest.mark.real

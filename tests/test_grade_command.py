@@ -36,7 +36,7 @@ def folder(tmp_path, monkeypatch):
 def test_summary_counts_right_and_wrong_apart():
     rows = [table.Row("a", "2.1", *rest, "") for rest in [(1, 1, "ok"), (0, 1, "ok"), (0, 1, "ok"), (0, 1, "crash")]]
     assert table.summary(rows).startswith(
-        "4 rows: 1 right, 2 wrong, 1 crash\nhardest exercise: 2.1 (25% of its points)"
+        "4 answers: 1 right, 2 wrong, 1 crash\nhardest exercise: 2.1 (25% of its points)"
     )
 
 
@@ -109,6 +109,19 @@ def test_grade_stops_where_no_answer_could_run(folder, monkeypatch, capsys):
 def test_grade_stops_where_answers_would_run_on_another_copy_of_the_course(monkeypatch):
     monkeypatch.setattr(sandbox.helpers, "__file__", "/elsewhere/helpers/__init__.py")
     assert "another copy of the course" in sandbox.fault_of_sandbox.__wrapped__(isolated=False)
+
+
+def test_grade_refuses_to_run_where_answers_could_read_the_results(folder, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "prefix", str(folder.parent))
+    assert grade.run(arguments(folder)) == 2
+    said = capsys.readouterr().err
+    assert f"{folder.parent} holds the Python that answers run on" in said and "Move FOLDER, and --out" in said
+
+
+def test_grade_refuses_an_out_beside_which_its_pages_cannot_be_written(folder, capsys):
+    (folder.parent / "grades.feedback").write_text("")
+    assert grade.run(arguments(folder)) == 2
+    assert "grades.feedback is in the way" in capsys.readouterr().err
 
 
 def test_grade_draws_the_inputs_of_an_earlier_seed_again(folder):
@@ -258,10 +271,57 @@ def test_zip_is_graded_without_the_entries_that_leave_it_and_goes_on_as_a_folder
 
 def test_late_is_what_was_written_after_the_date(folder):
     os.utime(next((folder / "ada").iterdir()), (10**9, 10**9))
-    for due, late in ((datetime(2000, 1, 1), "yes"), (datetime(2010, 1, 1), "no"), (None, "")):
+    for due, late in ((None, ""), (datetime(2000, 1, 1), "yes"), (datetime(2010, 1, 1), "no"), (None, "no")):
         grade.run(arguments(folder, due=due))
         row = next(row for row in rows_of(folder) if row.startswith("ada,2.1"))
         assert row.split(",")[-3].startswith("2001-09-0") and row.split(",")[-2] == late
+
+
+def test_date_alone_grades_nothing_again_and_regrading_one_exercise_keeps_it(folder, capsys):
+    os.utime(next((folder / "ada").iterdir()), (10**9, 10**9))
+    hand_in(folder, "ada", notebook("x", answer_id="exercise-1-1"), "1.ipynb")
+    grade.run(arguments(folder))
+    seed = (folder.parent / "grades.csv.seed.json").read_text()
+    grade.run(arguments(folder, due=datetime(2000, 1, 1)))
+    assert "Nothing is new" in capsys.readouterr().err
+    grade.run(arguments(folder, exercise=["2.1"]))
+    late = {row.split(",")[1]: row.split(",")[-2] for row in rows_of(folder)}
+    assert late["2.1"] == late["1.1"] == "yes" and (folder.parent / "grades.csv.seed.json").read_text() == seed
+
+
+def test_points_that_a_new_grading_gives_otherwise_are_named(folder, monkeypatch, capsys):
+    grade.run(arguments(folder))
+    rows = (
+        (folder.parent / "grades.csv.journal")
+        .read_text()
+        .replace('"exercise": "2.1", "points": 0', '"exercise": "2.1", "points": 1')
+    )
+    (folder.parent / "grades.csv.journal").write_text(rows)
+    hand_in(folder, "bob", notebook(RIGHT))
+    grade.run(arguments(folder))
+    assert "points that the grading before gave otherwise: ada 2.1 1 → 0\n" in capsys.readouterr().out
+
+
+def test_single_notebook_is_graded_as_that_of_one_learner(folder):
+    single = next((folder / "ada").iterdir())
+    assert grade.run(arguments(single, out=folder.parent / "grades.csv")) == 0
+    assert {row.split(",")[0] for row in rows_of(folder)[1:]} == {single.stem}
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("2_add_lora_adapters (1).ipynb", "refused"),
+        ("4_one_backbone_four_roles.ipynb", "missing"),
+        ("mine.ipynb", "refused"),
+    ],
+)
+def test_notebook_that_cannot_be_read_spoils_its_own_lesson_alone_where_its_name_tells(folder, name, status):
+    next((folder / "ada").iterdir()).unlink()
+    hand_in(folder, "ada", notebook("x", answer_id="exercise-1-1"), "1.ipynb")
+    hand_in(folder, "ada", "{", name)
+    assert grade.run(arguments(folder)) == 0
+    assert next(row.split(",")[4] for row in rows_of(folder) if row.startswith("ada,2.1")) == status
 
 
 @pytest.mark.parametrize("name", ["canvas", "moodle"])
@@ -294,11 +354,12 @@ def test_lessons_that_are_asked_for_are_the_whole_table(folder):
     assert f",0,{most}," in (folder.parent / "grades.moodle.csv").read_text()
 
 
-def test_gradebook_of_another_system_than_the_names_is_said(folder, capsys):
+def test_gradebook_of_another_system_than_the_names_is_refused(folder, capsys):
     (folder / "ada").rename(folder / "Ada_12_assignsubmission_file_")
-    for book, said in (("moodle", False), ("canvas", True)):
-        grade.run(arguments(folder, format=book))
-        assert ("the numbers in these names are Moodle's" in capsys.readouterr().err) is said
+    assert grade.run(arguments(folder, format="moodle")) == 0
+    assert grade.run(arguments(folder, format="canvas")) == 2
+    assert "the numbers in these names are Moodle's, and would be another person's there" in capsys.readouterr().err
+    assert not (folder.parent / "grades.canvas.csv").exists()
 
 
 def test_unsafe_grading_is_loud_and_stands_in_the_table(folder, capsys):

@@ -99,7 +99,7 @@ def test_answer_in_a_cell_without_its_grade_id_is_refused_so_that_somebody_looks
     [
         (b" ", "an empty file"),
         (b"\xff\xfe{}", "not a notebook (no UTF-8 text)"),
-        (b"{'cells': [", "not a notebook (no JSON)"),
+        (b"{'cells': [", "not a notebook (no JSON, or cut off: hand it in again)"),
         (b'{"worksheets": []}', "a notebook of format 3: open it in JupyterLab and save it"),
         (b'{"cells": 3}', "not a notebook (JSON without cells)"),
     ],
@@ -159,3 +159,36 @@ def test_grade_holds_no_descriptor_of_a_folder_that_is_named_like_a_notebook(tmp
         with pytest.raises(plain.Refused):
             plain.read_bytes(tmp_path)
     assert not held or len(os.listdir("/proc/self/fd")) == held
+
+
+def test_of_two_right_answers_the_older_counts_and_one_handed_in_again_keeps_its_date(tmp_path):
+    for name, text, seconds in (("1", RIGHT, 10**9), ("2", RIGHT, 2 * 10**9), ("3", RIGHT + "# x", 3 * 10**9)):
+        hand_in(tmp_path, "ada", notebook(text), f"{name}.ipynb")
+        os.utime(tmp_path / "ada" / f"{name}.ipynb", (seconds, seconds))
+    row = without_running(tmp_path, lambda source: right_run())["ada", "2.1"]
+    assert row.handed_in.startswith("2001-09-09") and row.reason == "best of 2 different answers, from 1.ipynb"
+
+
+def test_of_two_wrong_answers_the_newer_is_told_about(tmp_path):
+    for name, seconds in (("1", 10**9), ("2", 2 * 10**9)):
+        hand_in(tmp_path, "ada", notebook(name), f"{name}.ipynb")
+        os.utime(tmp_path / "ada" / f"{name}.ipynb", (seconds, seconds))
+    row = without_running(tmp_path, lambda source: Run("crash", source))["ada", "2.1"]
+    assert row.reason == "best of 2 different answers, from 2.ipynb; 2"
+
+
+def test_learner_whose_answers_come_to_no_end_does_not_hold_up_the_others(tmp_path):
+    hand_in(tmp_path, "slow", notebook(*[f"{place}" for place in range(9)]))
+    hand_in(tmp_path, "soon", notebook("1"))
+    ran = []
+    rows = without_running(tmp_path, lambda source: ran.append(source) or Run("timeout", "no answer in time"))
+    assert len(ran) == 6 + 1 and rows["soon", "2.1"].reason == "no answer in time"
+
+
+@pytest.mark.real
+@needs_sandbox
+def test_display_of_jupyter_does_nothing_where_there_is_none():
+    assert (
+        run_answer(BODY + "    display(weight, x=3)\n    return weight + lora_alpha / r * lora_B @ lora_A\n").status
+        == "ok"
+    )

@@ -2,6 +2,7 @@
 
 import csv
 import re
+import unicodedata
 from dataclasses import replace
 
 import pytest
@@ -68,6 +69,38 @@ def test_points_by_hand_replace_those_of_the_grader_and_say_so(tmp_path):
     assert [row for row in rows if row != rows[1]] == [row for row in ROWS if row != ROWS[1]]
 
 
+@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("name", ['x;"=1+1;y.ipynb', "x;'=1+1", 'x; " +1', '"=1+1', 'x;"\uff1d1;'])
+def test_no_cell_is_a_formula_however_it_is_quoted_and_cut(name, separator):
+    text = table.lines_of([["a", name, "b"]])
+    found = [cell for line in csv.reader(text.splitlines(), delimiter=separator) for cell in line]
+    assert not [cell for cell in found if unicodedata.normalize("NFKC", cell.lstrip(' "'))[:1] in ("=", "+", "-", "@")]
+
+
+def test_points_by_hand_below_those_of_the_grader_are_named():
+    rows, said = gradebook.changed(ROWS, {(ADA, "1.1"): gradebook.Change(1, "copied")})
+    assert rows[0].points == 1 and said == [f"by hand 1, the grader gives 2: {ADA}, 1.1"]
+
+
+def test_column_in_canvas_is_another_one_for_other_lessons():
+    titles = [cells(gradebook.canvas(rows))[0][-1] for rows in (ROWS, ROWS[:1])]
+    assert titles == ["RLHF on a budget, lessons 1, 2", "RLHF on a budget, lesson 1"]
+    every = [gradebook.Row("ada", asked.id, 0, asked.points, "ok", "") for asked in EXERCISES.values()]
+    assert cells(gradebook.canvas(every))[0][-1] == "RLHF on a budget"
+
+
+def test_summary_names_who_is_to_be_looked_at_and_lessons_of_which_nothing_came():
+    rows = [table.Row("ada", "2.1", 0, 1, "refused", ""), table.Row("bob\x1b", "2.1", 0, 1, "timeout", "")]
+    rows += [table.Row(name, "3.1", 0, 1, "missing", "") for name in ("ada", "bob")]
+    lines = table.summary(rows).splitlines()[-3:]
+    assert lines[0] == "refused, to be looked at: ada" and lines[1] == "timeout, to be looked at: bob?"
+    assert lines[2] == "nobody handed in anything of lesson 3: --lesson leaves it out"
+
+
+def test_exercise_that_everybody_solved_is_not_called_the_hardest():
+    assert "hardest" not in table.summary([table.Row("ada", "2.1", 1, 1, "ok", "")])
+
+
 def test_points_by_hand_for_a_name_with_a_slip_say_whose_may_be_meant():
     by_hand = {("Love, Adda (12)", "2.1"): gradebook.Change(1, "x")}
     rows, (said,) = gradebook.changed(ROWS, by_hand)
@@ -85,7 +118,7 @@ def test_points_by_hand_are_read_as_a_spreadsheet_with_semicolons_writes_them(tm
 def test_summary_counts_points_by_hand_whatever_the_status():
     by_hand = {(EVIL, "2.1"): gradebook.Change(1, "on paper"), (EVIL, "1.1"): gradebook.Change(0.5, "half")}
     rows, _ = gradebook.changed(ROWS, by_hand)
-    assert table.summary(rows).splitlines()[0] == "4 rows: 2 right, 1 in part, 1 wrong"
+    assert table.summary(rows).splitlines()[0] == "4 answers: 2 right, 1 in part, 1 wrong"
     assert table.shares_of_points(rows) == {"1.1": 2.5 / 4, "2.1": 1 / 2}
 
 
@@ -105,9 +138,9 @@ def test_points_by_hand_that_are_not_complete_are_refused_by_line(tmp_path, line
 def test_summary_names_what_was_hardest_and_the_most_frequent_hint():
     lines = table.summary(ROWS).splitlines()
     assert lines == [
-        "4 rows: 1 right, 1 wrong, 1 missing, 1 crash",
+        "4 answers: 1 right, 1 wrong, 1 missing, 1 crash",
         "hardest exercise: 2.1 (0% of its points)",
-        "most frequent hint: subtracted (exercise 2.1, 1 time)",
+        "most frequent hint: subtracted (exercise 2.1, once): Wrong sign.",
     ]
 
 

@@ -2,12 +2,14 @@
 
 import os
 import time
+import unicodedata
 import zipfile
 
 import pytest
 
 from helpers.course import unzip
 from helpers.course.handin import hand_ins, name_and_number
+from helpers.course.table import printable
 from helpers.course.unzip import unzipped
 
 
@@ -50,6 +52,14 @@ def found(tmp_path):
 )
 def test_files_belong_to_whom_the_export_says(found, names, due):
     assert found(*names) == due
+
+
+@pytest.mark.parametrize("other", ["ada ", "Jos\u00e9", "a\u202eb", "a?b"])
+def test_names_that_look_alike_in_a_table_are_told_apart(tmp_path, other):
+    for name in {"ada", "Jose\u0301", "a\u200bb", other}:
+        (tmp_path / name).mkdir()
+    seen = [printable(unicodedata.normalize("NFC", one.learner)).strip() for one in hand_ins(tmp_path)[0]]
+    assert len(set(seen)) == len(seen) == 4
 
 
 def test_folder_of_submissions_is_not_taken_for_all_there_is_without_a_word(tmp_path):

@@ -30,6 +30,15 @@ def test_release_holds_no_solution_no_test_and_no_other_lesson(released):
     assert not [name for name, text in released.items() if b"### BEGIN SOLUTION" in text and name.endswith(".ipynb")]
 
 
+def test_readme_of_a_release_is_for_who_has_that_lesson_alone(released):
+    text = released["README.md"].decode()
+    assert "**This is lesson 2 alone.**" in text and "jupyter lab notebooks/2_add_lora_adapters.ipynb" in text
+    assert not [
+        said for said in ("## For instructors", "## For contributors", "make test ", "solutions/") if said in text
+    ]
+    assert "## Metrics" in text and "## Glossary" in text
+
+
 def test_no_link_in_a_release_leads_to_what_it_does_not_hold(released):
     texts = {name: text.decode() for name, text in released.items() if name.endswith((".md", ".ipynb"))}
     found = [(name, to) for name, text in texts.items() for to in re.findall(r"\]\(([\w./-]+)[)#]", text)]

@@ -243,7 +243,7 @@ def _reply(request: bytes, alone: bool) -> bytes:
 
 def defined(asked: Exercise, source: str):
     """The function that an answer cell defines. Lines left over below it may fail: they are no part of the answer."""
-    namespace = {"__name__": "__main__"}
+    namespace = {"__name__": "__main__", "display": lambda *shown, **options: None}  # Jupyter's, which needs no import
     exec(asked.setup, namespace)
     code = _compiled(source)
     try:

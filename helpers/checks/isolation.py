@@ -114,6 +114,14 @@ def _files(hidden: Iterable[Path]) -> list[str]:
     return [*words, *(word for path in locked for word in ("--remount-ro", path))]
 
 
+def fault_of_hidden(folders: Iterable[Path]) -> str:
+    """Why one of these folders cannot be hidden from answers, '' if all can: Python needs what lies in it."""
+    for path in folders:
+        if path.resolve() in _shown():
+            return f"{path.resolve()} holds the Python that answers run on, so they could read what is there."
+    return ""
+
+
 def _shown() -> set[Path]:
     """Python, its packages, the system's libraries, and the course; where a path is a link, what it leads to, too."""
     python = Path(sys.executable).resolve().parents[1]

@@ -9,6 +9,7 @@ from pathlib import Path
 MEMORY_BYTES = 2 * 2**30  # of one process, beyond what Python and its packages take
 TOTAL_BYTES = 3 * 2**30  # of all processes in one sandbox together; watched from outside
 FILE_BYTES = 32 * 2**20
+MADE_FILES = 20_000  # in the folders that an answer may write to; links and empty files take memory, too
 PROCESSES = 48  # threads count, too
 FILES = 128
 

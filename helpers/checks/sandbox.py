@@ -167,9 +167,9 @@ class Sandbox:
         while time.monotonic() < end:
             with contextlib.suppress(TimeoutError):
                 return message.result(timeout=_LOOK_SECONDS)
-            if self.isolated and self.course and _memory_bytes(process.pid) > limits.TOTAL_BYTES:
+            if self.isolated and self.course and (excess := _excess(process.pid)):
                 self.end()
-                return child.ENDED + f"more than {limits.TOTAL_BYTES // 2**30} GiB of memory".encode()
+                return child.ENDED + excess.encode()
         return child.TIMEOUT
 
 
@@ -198,6 +198,22 @@ def _next_message(process: subprocess.Popen) -> Future:
 
     threading.Thread(target=wait, daemon=True).start()
     return message
+
+
+def _excess(pid: int) -> str:
+    """Of what a process and all below it have more than they may, '' for nothing."""
+    if _memory_bytes(pid) > limits.TOTAL_BYTES:
+        return f"more than {limits.TOTAL_BYTES // 2**30} GiB of memory"
+    return f"more than {limits.MADE_FILES:,} files" if _made_files(pid) > limits.MADE_FILES else ""
+
+
+def _made_files(pid: int) -> int:
+    """How many files, links and folders were made where an answer may write; 0 where that cannot be seen."""
+    with contextlib.suppress(psutil.Error, OSError):
+        inside = psutil.Process(pid).children(recursive=True)[-1].pid
+        found = (os.statvfs(f"/proc/{inside}/root{folder}") for folder in ("/tmp", "/dev/shm"))
+        return sum(one.f_files - one.f_ffree for one in found)
+    return 0
 
 
 def _memory_bytes(pid: int) -> int:
@@ -235,6 +251,8 @@ def fault_of_sandbox(isolated: bool) -> str:
     """Why no answer can be run here, '' if one can: a built-in answer is sent the way that all others go."""
     if isolated and (fault := isolation.fault_of_isolation()):
         return fault
+    if (installed := installed_course()) and installed != str(Path(helpers.__file__).resolve()):
+        return _another_copy(installed)
     asked = next(iter(EXERCISES.values()))
     with Sandbox([asked], isolated) as sandbox:
         ran = sandbox.run(asked, f"def {asked.function}(*given):\n    pass\n", asked.inputs(0), _START_SECONDS)
@@ -243,10 +261,21 @@ def fault_of_sandbox(isolated: bool) -> str:
                 f"{sys.executable} cannot run even a built-in answer: {ran.reason or ran.status}. Is the course "
                 "installed in it? `pip install -r requirements.txt` does that; `python -m helpers doctor` says more."
             )
-        here = str(Path(helpers.__file__).resolve())
-        if here != sandbox.course:
-            return (
-                f"Answers would run on another copy of the course ({sandbox.course}) than the grader ({here}). "
-                "Install this one."
-            )
+        if str(Path(helpers.__file__).resolve()) != sandbox.course:
+            return _another_copy(sandbox.course)
     return ""
+
+
+def installed_course() -> str:
+    """The file of the package that this Python finds by itself, wherever it is started; '' where it finds none."""
+    found = "import helpers, pathlib; print(pathlib.Path(helpers.__file__).resolve())"
+    command = [sys.executable, "-I", "-c", found]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _another_copy(other: str) -> str:
+    here = Path(helpers.__file__).resolve()
+    return (
+        f"Answers would run on another copy of the course ({other}) than the grader ({here}). Install this one: "
+        f"`{sys.executable} -m pip install --no-deps -e {here.parents[1]}`."
+    )

@@ -38,7 +38,10 @@ def run(args: argparse.Namespace) -> int:
             if repo:
                 notebook = with_badge(notebook, repo, tag, f"{target}/{path.name}")
             notebooks.write(notebook, path)
-    print(f"Every notebook opens on Colab from {repo} at {tag}." if repo else "The badges are off.")
+    said = (
+        f"Every notebook opens on Colab from {repo} at {tag}, once you have committed and pushed this, with that tag."
+    )
+    print(said if repo else "The badges are off.")
     return 0
 
 

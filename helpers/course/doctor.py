@@ -55,7 +55,7 @@ def findings(unneeded: tuple[str, ...] = ()) -> Iterator[Finding]:
     """
     yield python_finding(sys.version_info[:3])
     yield from package_findings(unneeded)
-    for look in (device_finding, model_finding, ratings_finding, memory_finding, disk_finding):
+    for look in (course_finding, device_finding, model_finding, ratings_finding, memory_finding, disk_finding):
         try:
             yield look()
         except CourseError as error:
@@ -123,6 +123,19 @@ def found_version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def course_finding() -> Finding:
+    """Say which copy of the course is installed: answers that are graded run on that one."""
+    from helpers.checks.sandbox import installed_course
+
+    here, installed = Path(__file__).resolve().parents[1], installed_course()
+    text = f"the course at {here.parent}" + ("" if installed else ", not installed: start from its folder")
+    if installed in ("", str(here / "__init__.py")):
+        return Finding(True, text)
+    other = Path(installed).parents[1]
+    text += f", while the installed one is at {other}"
+    return Finding(False, text, f"Install this one: `{sys.executable} -m pip install --no-deps -e {here.parent}`.")
 
 
 def device_finding() -> Finding:

@@ -10,17 +10,19 @@ import json
 import math
 import os
 import secrets
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from helpers.checks.isolation import fault_of_hidden
 from helpers.checks.registry import EXERCISES, PROJECT_ID
 from helpers.checks.sandbox import fault_of_sandbox
 from helpers.course import gradebook, pages, table
-from helpers.course.grading import Grading
-from helpers.course.handin import hand_ins
+from helpers.course.grading import Grading, with_lateness
+from helpers.course.handin import NOTEBOOK, hand_ins
 from helpers.course.journal import Found, Journal
 from helpers.course.notebook import write_text
 from helpers.course.pool import Ended, grade_all
@@ -40,7 +42,11 @@ UNSAFE = "--unsafe: answers run WITHOUT ISOLATION, with your rights, on your fil
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Answers run in bubblewrap, without network and files. README, For instructors."
     add = parser.add_argument
-    add("folder", type=Path, help="a folder or zip: NAME/…, NAME.ipynb, nbgrader's submitted/, Moodle's, Canvas's")
+    add(
+        "folder",
+        type=Path,
+        help="folder, zip or notebook: NAME/…, NAME.ipynb, nbgrader's submitted/, Moodle's, Canvas's",
+    )
     add("--out", type=_file, default=Path("grades.csv"), help="default: grades.csv")
     add("--jobs", type=_jobs, default=_default_jobs(), help="learners at a time (default: %(default)s)")
     add("--seconds", type=_seconds, default=30, help="limit for one answer, imports aside (default: 30)")
@@ -104,7 +110,12 @@ def run(args: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _folder(path: Path) -> Iterator[tuple[Path, list[tuple[Path, str]]]]:
-    """The folder, or what a zip holds, unpacked for as long as the grading takes; and what was refused and is named."""
+    """The folder, or one that holds a single notebook or what is in a zip; and what was refused and is named."""
+    if path.is_file() and path.suffix.lower() == NOTEBOOK:
+        with temporary_folder() as into:
+            shutil.copy2(path, into)
+            yield Path(into), []
+        return
     if not (path.is_file() and path.suffix.lower() == ".zip"):
         yield path, []
         return
@@ -122,6 +133,8 @@ def _run(args: argparse.Namespace, folder: Path, refused: list[tuple[Path, str]]
         print(UNSAFE, file=sys.stderr)
     if fault := table.fault_of_out(args.out) or fault_of_sandbox(not args.unsafe):
         raise ValueError(fault)
+    if not args.unsafe and (fault := fault_of_hidden(_hidden(args, folder))):
+        raise ValueError(f"{fault} Move FOLDER, and --out, to a folder of their own.")
     journal = Journal(_beside(args.out, ".journal"))
     with journal.locked():
         return _graded(args, folder, journal, handed_in, by_hand)
@@ -137,7 +150,7 @@ def _graded(
         print(f"Going on: {len(handed_in) - len(left)} of {len(handed_in)} learners are done.", file=sys.stderr)
     if grading.with_project and any(one.adapter for one in left):
         prepare(grading)
-    hidden = (folder, args.folder.parent, args.out.parent)
+    hidden = _hidden(args, folder)
     try:
         with _ended_by_signals():
             if left:
@@ -148,8 +161,15 @@ def _graded(
         print(f"\nStopped. {done} of {len(handed_in)} learners are done; the same command goes on.", file=sys.stderr)
         return 128 + (error.args[0] if error.args else signal.SIGINT)
     journal.finish()
+    if args.due:
+        journal.note_due(args.due.isoformat())
     _write(args, journal.read(), handed_in, by_hand)
     return 0
+
+
+def _hidden(args: argparse.Namespace, folder: Path) -> tuple[Path, ...]:
+    """The folders that no answer may see."""
+    return folder, args.folder.parent, args.out.parent
 
 
 def _begun(args: argparse.Namespace, journal: Journal, digests: dict[str, str]) -> tuple[Found, Grading]:
@@ -167,7 +187,6 @@ def _begun(args: argparse.Namespace, journal: Journal, digests: dict[str, str]) 
     seed = found.begun.get("seed")
     asked = [name for name in GRADED if name.split(".")[0] in (args.lesson or _LESSONS)]
     begun = {"seconds": args.seconds, "isolated": not args.unsafe, "exercises": args.exercise or asked}
-    begun |= {"due": args.due.isoformat() if args.due else ""}
     if args.exercise and not seed:
         raise ValueError(f"{journal.path} is not there: grade all exercises once before you regrade one.")
     wanted = {**begun, "seed": args.seed_from or seed}
@@ -188,8 +207,7 @@ def _begun(args: argparse.Namespace, journal: Journal, digests: dict[str, str]) 
 
 
 def _grading(begun: dict) -> Grading:
-    due = datetime.fromisoformat(begun["due"]) if begun["due"] else None
-    return Grading(begun["seed"], begun["seconds"], begun["isolated"], due, PROJECT_ID in begun["exercises"])
+    return Grading(begun["seed"], begun["seconds"], begun["isolated"], PROJECT_ID in begun["exercises"])
 
 
 def _by_hand(args: argparse.Namespace) -> dict:
@@ -206,7 +224,10 @@ def _feedback(out: Path) -> Path:
 
 
 def _write(args: argparse.Namespace, found: Found, handed_in: list[Submission], by_hand: dict) -> None:
-    rows = _sorted(found, handed_in)
+    due = datetime.fromisoformat(found.due) if found.due else None
+    says_late = {one.learner: one.late for one in handed_in}
+    rows = [with_lateness(row, says_late.get(row.learner, False), due) for row in _sorted(found, handed_in)]
+    moved = table.moved(rows, found.before)
     rows, nobody = gradebook.changed(rows, by_hand)
     table.write(rows, args.out)
     record = {"seed": found.begun["seed"], "seconds": found.begun["seconds"]}
@@ -216,7 +237,7 @@ def _write(args: argparse.Namespace, found: Found, handed_in: list[Submission], 
     pages.write(rows, overview, feedback, same + nobody)
     print(f"{args.out}: {table.summary(rows)}")
     print(f"{overview} shows all learners; {feedback} holds a page for each.")
-    for remark in same:
+    for remark in (*same, *moved):
         print(table.printable(remark))
     for name, as_text in gradebook.FORMATS.items():
         book = args.out.with_name(f"{args.out.stem}.{name}.csv")
@@ -250,7 +271,11 @@ def _handed_in(folder: Path, refused: list[tuple[Path, str]], args: argparse.Nam
     _print_skipped(skipped)
     others = {one.exported_by for one in found} - {"", args.format}
     if args.format and others:
-        print(f"--format {args.format}: the numbers in these names are {others.pop().title()}'s.", file=sys.stderr)
+        other = others.pop()
+        raise ValueError(
+            f"--format {args.format}: the numbers in these names are {other.title()}'s, and would be another person's "
+            f"there. Take --format {other}."
+        )
     if not found:
         zips = [table.printable(path) for path in sorted(folder.glob("*.zip"))]
         raise ValueError(f"{folder} holds nothing of a learner. {f'Name the zip: {zips[0]}' if zips else wanted}")

@@ -13,15 +13,23 @@ from helpers.course.table import Row, lines_of
 
 TITLE = "RLHF on a budget"  # of the assignment, in Canvas
 CHANGED = ("learner", "exercise", "points", "reason")
-_BY_HAND = "by hand: "  # how the reason of such points starts
+BY_HAND = "by hand: "  # how the reason of such points starts
 _MOST = {asked.id: asked.points for asked in EXERCISES.values()} | {PROJECT_ID: PROJECT_POINTS}
+
+
+def _title(rows: list[Row]) -> str:
+    """Another one for other lessons, so that Canvas does not put one's points in the place of another's."""
+    lessons = sorted({row.exercise[0] for row in rows})
+    if lessons == sorted({exercise[0] for exercise in _MOST}):
+        return TITLE
+    return f"{TITLE}, {'lesson' if len(lessons) == 1 else 'lessons'} {', '.join(lessons)}"
 
 
 def canvas(rows: list[Row]) -> str:
     """What Canvas takes under Grades, Import. It finds people by ID, the number in the names of exported files."""
     most = _most_points(rows)
     lines = [
-        ("Student", "ID", "SIS User ID", "SIS Login ID", "Section", TITLE),
+        ("Student", "ID", "SIS User ID", "SIS Login ID", "Section", _title(rows)),
         ("    Points Possible", "", "", "", "", most),
     ]
     for learner, own in _by_learner(rows).items():
@@ -43,9 +51,9 @@ def moodle(rows: list[Row]) -> str:
 
 def _remark(row: Row) -> str:
     """A word at most, so that all exercises fit; a learner's own page has the reasons."""
-    if row.reason.startswith(_BY_HAND):
+    if row.reason.startswith(BY_HAND):
         return " by hand"
-    return "" if row.status in ("ok", "missing") else f" {row.status}"
+    return "" if row.status == "ok" else f" {row.status}"
 
 
 FORMATS = {"canvas": canvas, "moodle": moodle}
@@ -115,20 +123,23 @@ def _text(content: bytes) -> str:
 
 
 def changed(rows: list[Row], by_hand: dict[tuple[str, str], Change]) -> tuple[list[Row], list[str]]:
-    """The rows with the points that somebody gave by hand; and a sentence on each line that is for no row.
+    """The rows with the points that somebody gave by hand; and a sentence on each line that is for no row, or takes
+    points away.
 
     The learner may be named as the table names it, with an apostrophe in front where it starts like a formula.
     """
-    left, new = dict(by_hand), []
+    left, new, less = dict(by_hand), [], []
     for row in rows:
         names = [key for key in ((row.learner, row.exercise), (f"'{row.learner}", row.exercise)) if key in left]
         if names:
             change = left.pop(names[0])
             was = f"; the grader gave {row.points:g}" + (f": {row.reason}" if row.reason else "")
             points = int(change.points) if change.points == int(change.points) else change.points
-            row = replace(row, points=points, reason=f"{_BY_HAND}{change.reason}{was}")
+            if points < row.points:
+                less.append(f"by hand {points:g}, the grader gives {row.points:g}: {row.learner}, {row.exercise}")
+            row = replace(row, points=points, reason=f"{BY_HAND}{change.reason}{was}")
         new.append(row)
-    return new, [_stray(*key, {row.learner for row in rows}) for key in left]
+    return new, less + [_stray(*key, {row.learner for row in rows}) for key in left]
 
 
 def _stray(learner: str, exercise: str, learners: set[str]) -> str:

@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from helpers.checks.sandbox import Stopped
 from helpers.course.submission import Submission
 from helpers.course.table import Row
 
+_MOST_TIMEOUTS = 6  # of one learner
 _MOST_ANSWERS = 10  # to one exercise from one learner; each may take the whole time limit
 one_at_a_time = threading.Lock()  # inputs and verdicts draw from torch's one generator
 
@@ -27,7 +29,6 @@ class Grading:
     seed: str
     seconds: float = 30.0
     isolated: bool = True
-    due: datetime | None = None
     with_project: bool = False
 
     def inputs(self, asked: Exercise) -> dict:
@@ -53,22 +54,38 @@ def graded(submission: Submission, exercises: Iterable[Exercise], grading: Gradi
         grading: what is common to all learners.
         run: calls an answer: exercise, source, inputs, seconds.
     """
+    run = _patient(run)
     rows = (_of_exercise(submission, asked, grading, run) for asked in exercises)
     isolation = "bubblewrap" if grading.isolated else "none (--unsafe)"
     return [replace(row, isolation=isolation) for row in rows]
 
 
+def _patient(run: Runner) -> Runner:
+    """The runner for one learner, who may not hold up all others: after some answers without an end, none is run."""
+    endless = 0
+
+    def bounded(*call) -> Run:
+        nonlocal endless
+        if endless >= _MOST_TIMEOUTS:
+            return Run("timeout", f"not run: {_MOST_TIMEOUTS} answers of this learner before it came to no end")
+        ran = run(*call)
+        endless += ran.status == "timeout"
+        return ran
+
+    return bounded
+
+
 def _of_exercise(submission: Submission, asked: Exercise, grading: Grading, run: Runner) -> Row:
-    """Of several answers, the best."""
+    """Of several answers, the best; of those that have the same points, the oldest, and of wrong ones the newest."""
     answers = submission.answers.get(asked.answer_id, [])
     rows = []
     for name, source in answers[:_MOST_ANSWERS]:
         row = replace(_of_answer(submission.learner, asked, source, grading, run), code=source)
-        rows.append(dated(row, submission, name, grading.due))
+        rows.append(dated(row, submission, name))
     answered = [place for place, row in enumerate(rows) if row.status != "missing"]  # a template is no answer
     if not answered:
         return _nothing_found(submission, asked, rows)
-    best = max(answered, key=lambda place: (rows[place].points, rows[place].status == "ok", -place))
+    best = max(answered, key=lambda at: (rows[at].points, rows[at].status == "ok", at if rows[at].points else -at))
     row = rows[best]
     if len(answered) == 1 and len(answers) <= _MOST_ANSWERS:
         return row
@@ -96,16 +113,29 @@ def _of_answer(learner: str, asked: Exercise, source: str, grading: Grading, run
     return replace(row, reason=verdict.hint, hint=verdict.hint_name)
 
 
-def dated(row: Row, submission: Submission, name: str, due: datetime | None) -> Row:
-    """The row with the date of the file that it is about, where that is known, and whether it was late."""
+def dated(row: Row, submission: Submission, name: str) -> Row:
+    """The row with the date of the file that it is about, where that is known."""
     if name not in submission.dates:
         return row
     try:
         handed_in = datetime.fromtimestamp(submission.dates[name])
     except (ValueError, OverflowError, OSError):  # some file systems hold years that no calendar has
         return row
-    late = "yes" if submission.late or (due and handed_in > due) else "no" if due else ""
-    return replace(row, handed_in=handed_in.isoformat(" ", "seconds"), late=late)
+    return replace(row, handed_in=handed_in.isoformat(" ", "seconds"))
+
+
+def with_lateness(row: Row, says_late: bool, due: datetime | None) -> Row:
+    """The row with whether it was late: as the export says, or by the date; '' where nobody said what is due when."""
+    if not row.handed_in:
+        return row
+    is_late = says_late or (due is not None and datetime.fromisoformat(row.handed_in) > due)
+    return replace(row, late="yes" if is_late else "no" if due else "")
+
+
+def _lesson_of(fault: str) -> str:
+    """The lesson that a notebook belongs to which could not be read, by its name; '' where that does not tell."""
+    named = re.search(r"(?<!\d)([1-6])_[a-z]+_[a-z_]+[^/]*\.ipynb: ", fault)
+    return named[1] if named else ""
 
 
 def _nothing_found(submission: Submission, asked: Exercise, unfilled: list[Row]) -> Row:
@@ -114,8 +144,8 @@ def _nothing_found(submission: Submission, asked: Exercise, unfilled: list[Row])
     if stray := submission.strays.get(asked.answer_id):
         cell = f"{stray}: a cell without the grade_id {asked.answer_id} defines {asked.function}"
         return replace(row, reason=f"{cell}; only the cell with it is graded")
-    if submission.faults:
-        return replace(row, reason="; ".join(submission.faults))
+    if faults := [fault for fault in submission.faults if _lesson_of(fault) in ("", asked.id[0])]:
+        return replace(row, reason="; ".join(faults))
     if unfilled:
         return unfilled[0]
     return replace(row, status="missing", reason=submission.nothing or "none of the notebooks read has this exercise")

@@ -3,9 +3,12 @@
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from helpers.course.table import printable
 
 NOTEBOOK = ".ipynb"
 ACCEPTED = (NOTEBOOK, ".safetensors", ".json")  # an exercise may ask for an adapter beside the notebook
@@ -111,10 +114,15 @@ def _label(owner: tuple[str, str, str], path: Path, owners: dict) -> str:
     """Two people never share one: ada/ and ada.ipynb may be two."""
     _, name, number = owner
     label = f"{name} ({number})" if number else name
-    taken = {handed_in.learner for other, handed_in in owners.items() if other != owner}
-    while label in taken:
-        label = path.name if label != path.name and path.name not in taken else f"{label}'"
+    taken = {_seen(handed_in.learner) for other, handed_in in owners.items() if other != owner}
+    while _seen(label) in taken:
+        label = path.name if label != path.name and _seen(path.name) not in taken else f"{label}'"
     return label
+
+
+def _seen(name: str) -> str:
+    """As a table shows it: two names that look alike there are one to whoever reads it."""
+    return printable(unicodedata.normalize("NFC", name)).strip()
 
 
 def one_and_more(names: Sequence[str]) -> str:

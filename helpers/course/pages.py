@@ -6,8 +6,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from helpers.checks.registry import EXERCISES, PROJECT_ID, PROJECT_TITLE
+from helpers.course.gradebook import BY_HAND
 from helpers.course.notebook import write_text
 from helpers.course.table import Row, printable, shares_of_points, summary
 
@@ -32,11 +34,11 @@ _COLOURS = {
     "part": "some of them",
     "none": "a wrong answer",
     "odd": "crash, timeout or refused",
-    "missing": "-, not handed in",
+    "missing": "-, no answer",
 }
 _SAID = {
     "ok": "ran, and is not right yet",
-    "missing": "not handed in",
+    "missing": "no answer",
     "refused": "could not be graded; ask your instructor",
     "crash": "stopped with an error",
     "timeout": "took too long",
@@ -78,8 +80,9 @@ def feedback(learner: str, rows: list[Row]) -> str:
         said = "right" if row.points >= row.of else _SAID.get(row.status, row.status)
         parts.append(f'<p class="note">{_text(said)}{date}</p>')
         if row.reason:
-            parts.append(f'<p class="hint">{_marked(row.reason)}</p>')
-        if row.code:
+            box = "note" if said == "right" else "hint"
+            parts.append(f'<p class="{box}">{_marked(row.reason)}</p>')
+        if row.code and row.status != "missing":  # a template that was not filled in
             parts.append(f"<pre><code>{_lines(row.code)}</code></pre>")
     return _page(f"Feedback for {printable(learner)}", parts, "narrow")
 
@@ -123,7 +126,7 @@ def _matrix(rows: list[Row], own: dict[str, list[Row]], folder: str) -> str:
     for learner, theirs in own.items():
         by_exercise = {row.exercise: row for row in theirs}
         cells = "".join(_cell(by_exercise.get(exercise)) for exercise in exercises)
-        link = f'<a href="{html.escape(folder)}/{page_name(learner)}">{_text(learner)}</a>'
+        link = f'<a href="{html.escape(quote(folder))}/{page_name(learner)}">{_text(learner)}</a>'
         total = f"{sum(row.points for row in theirs):g} of {sum(row.of for row in theirs)}"
         lines.append(f"<tr><td>{link}</td><td>{total}</td>{cells}</tr>")
     average = "".join(f"<td>{shares[e]:.0%}</td>" if e in shares else "<td></td>" for e in exercises)
@@ -140,7 +143,8 @@ def _cell(row: Row | None) -> str:
         kind = "missing" if row.status == "missing" else "odd"
     mark = f"{row.points:g}" if row.status == "ok" or row.points else "-" if row.status == "missing" else row.status
     late = " late" if row.late == "yes" else ""
-    return f'<td class="mark {kind}" title="{_text(row.reason)}">{_text(mark)}{late}</td>'
+    by_hand = " by hand" if row.reason.startswith(BY_HAND) else ""
+    return f'<td class="mark {kind}" title="{_text(row.reason)}">{_text(mark)}{late}{by_hand}</td>'
 
 
 def _text(value: object) -> str:

@@ -26,7 +26,7 @@ def row_of(submission: Submission, grading: Grading) -> Row:
     from helpers.checks import project  # peft and transformers take seconds to import, and few need them
 
     name, file = submission.adapter
-    row = dated(row, submission, name, grading.due)
+    row = dated(row, submission, name)
     if digest_of(file) != submission.adapter_digest:
         return replace(row, status="refused", reason=f"{name} changed while this was graded")
     try:

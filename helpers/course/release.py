@@ -12,6 +12,7 @@ from helpers.download import CourseError, written_aside
 ROOT = Path(__file__).parents[2]
 ALWAYS = ("README.md", "LICENSE", "Makefile", ".setup.sh", "environment.yml", "requirements.txt", "pyproject.toml")
 _LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\(([^()#:\s]+)(#[^()\s]*)?\)")  # to a file, in Markdown; not of a picture
+_NOT_FOR_LEARNERS = re.compile(r"^## For (?:instructors|contributors)\n.*?(?=^## )", re.MULTILINE | re.DOTALL)
 _DATE = (2026, 1, 1, 0, 0, 0)  # the same files make the same zip
 
 
@@ -31,7 +32,10 @@ def run(args: argparse.Namespace) -> int:
         for path in files:
             entry = zipfile.ZipInfo(f"lesson_{args.lesson}/{path.relative_to(args.course).as_posix()}", _DATE)
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, _content(path, args.course, held), zipfile.ZIP_DEFLATED)
+            content = _content(path, args.course, held)
+            if path == args.course / "README.md":
+                content = _readme(content.decode(), args.course, args.lesson).encode()
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
     size = target.stat().st_size / 2**20
     print(f"{target}: {len(files)} files, {size:.1f} MiB, no solutions. The checks are in it, and can be read.")
     return 0
@@ -47,6 +51,20 @@ def _content(path: Path, course: Path, held: set[Path]) -> bytes:
         return match[0] if to in held or not to.is_relative_to(course) or not to.exists() else match[1]
 
     return _LINK.sub(linked, path.read_text(encoding="utf-8")).encode()
+
+
+def _readme(text: str, course: Path, lesson: int) -> str:
+    """The README for who has this lesson alone, without what is for instructors and contributors."""
+    notebook = next((course / "notebooks").glob(f"{lesson}_*.ipynb")).name
+    text = _NOT_FOR_LEARNERS.sub("", text)
+    text = re.sub(r"^make test .*\n", "", text, flags=re.MULTILINE)
+    text = text.replace(" The solved exercises are in solutions/.", "")
+    text = text.replace("jupyter lab notebooks/0_the_memory_bill.ipynb", f"jupyter lab notebooks/{notebook}")
+    said = f"**This is lesson {lesson} alone.** Set it up as below, read [{notebook}](notebooks/{notebook})"
+    if (course / "exercises" / notebook).exists():
+        said += f", fill in [its exercises](exercises/{notebook}), and hand in that one file"
+    title, _, rest = text.partition("\n\n")
+    return f"{title}\n\n{said}.\n\n{rest}"
 
 
 def handed_out(course: Path, lesson: int) -> Iterator[Path]:

@@ -100,12 +100,12 @@ def digest_of(file: Path) -> str:
 
 
 def _take(submission: Submission, name: str, cells: list[tuple[str, str]]) -> None:
-    known = {(answer_id, source) for answer_id, answers in submission.answers.items() for _, source in answers}
+    """Notebooks come newest first: an answer that an older one has, too, is that of the older one."""
     for answer_id, source in cells:
         if answer_id in _ANSWER_IDS:
-            if (answer_id, source) not in known:
-                known.add((answer_id, source))
-                submission.answers.setdefault(answer_id, []).append((name, source))
+            answers = submission.answers.setdefault(answer_id, [])
+            place = next((place for place, (_, known) in enumerate(answers) if known == source), len(answers))
+            answers[place:] = [(name, source), *answers[place + 1 :]]
             continue
         for asked in EXERCISES.values():
             if _defines(source, asked):
@@ -139,7 +139,7 @@ def _cells(content: bytes) -> list:
     except UnicodeDecodeError:
         raise ValueError("not a notebook (no UTF-8 text)") from None
     except (ValueError, RecursionError):
-        raise ValueError("not a notebook (no JSON)") from None
+        raise ValueError("not a notebook (no JSON, or cut off: hand it in again)") from None
     if isinstance(read, dict) and isinstance(read.get("cells"), list):
         return read["cells"]
     if isinstance(read, dict) and "worksheets" in read:

@@ -16,6 +16,8 @@ COLUMNS = (
     *("learner", "exercise", "points", "of", "status", "reason", "hint"),
     *("handed_in", "late", "isolation"),
 )
+_BEFORE_A_FORMULA = " \t\"'"
+_MOST_NAMES, _MOST_OF_A_HINT = 8, 120  # in a line of the summary; letters of a hint
 STATUSES = ("ok", "missing", "refused", "crash", "timeout")
 
 
@@ -59,7 +61,8 @@ def harmless(value: object) -> str:
 
 
 def _quoted(text: str) -> str:
-    first = unicodedata.normalize("NFKC", text.lstrip()[:1])  # full-width signs start a formula too
+    bare = text.lstrip(_BEFORE_A_FORMULA)  # quotes: a spreadsheet may take them for those around a cell
+    first = unicodedata.normalize("NFKC", bare[:1])  # full-width signs start a formula too
     return f"'{text}" if first and first in "=+-@" else text
 
 
@@ -72,14 +75,45 @@ def summary(rows: list[Row]) -> str:
     """How many rows of each kind, those with points or that ran apart by their points; what was hardest, and why."""
     kinds = Counter(_kind(row) for row in rows)
     order = ("right", "in part", "wrong", *STATUSES[1:])
-    lines = [f"{len(rows)} rows: " + ", ".join(f"{kinds[kind]} {kind}" for kind in order if kinds[kind])]
-    if hardest := min(shares_of_points(rows).items(), key=lambda item: item[1], default=None):
-        lines.append(f"hardest exercise: {hardest[0]} ({hardest[1]:.0%} of its points)")
+    lines = [f"{len(rows)} answers: " + ", ".join(f"{kinds[kind]} {kind}" for kind in order if kinds[kind])]
+    shares = shares_of_points(rows)
+    lowest = min(shares.values(), default=1)
+    if lowest < 1:
+        hardest = [exercise for exercise, share in shares.items() if share == lowest]
+        lines.append(f"hardest exercise: {' and '.join(hardest)} ({lowest:.0%} of its points)")
     hints = Counter((row.hint, row.exercise) for row in rows if row.hint)
     if hints:
         (hint, exercise), times = max(hints.items(), key=lambda item: (item[1], item[0]))
-        lines.append(f"most frequent hint: {hint} (exercise {exercise}, {times} {'time' if times == 1 else 'times'})")
-    return "\n".join(lines)
+        reasons = [row.reason for row in rows if (row.hint, row.exercise) == (hint, exercise)]
+        reason = min(reasons, key=len)  # others say, too, which of several answers it is about
+        said = reason if len(reason) <= _MOST_OF_A_HINT else f"{reason[:_MOST_OF_A_HINT].rpartition(' ')[0]} …"
+        count = "once" if times == 1 else f"{times} times"
+        lines.append(f"most frequent hint: {hint} (exercise {exercise}, {count}): {said}")
+    for status in ("refused", "timeout"):
+        if names := list(dict.fromkeys(row.learner for row in rows if row.status == status)):
+            lines.append(f"{status}, to be looked at: {_first(names)}")
+    lessons = {}
+    for row in rows:
+        lessons.setdefault(row.exercise[0], set()).add(row.status)
+    if empty := [lesson for lesson, statuses in lessons.items() if statuses == {"missing"}]:
+        lines.append(f"nobody handed in anything of lesson {', '.join(empty)}: --lesson leaves it out")
+    return "\n".join(map(printable, lines))
+
+
+def moved(rows: list[Row], before: list[list]) -> list[str]:
+    """A sentence on the points that the grading before gave otherwise, on other inputs or other answers."""
+    now = {(row.learner, row.exercise): row.points for row in rows}
+    new = [
+        f"{learner} {exercise} {points:g} → {now[learner, exercise]:g}"
+        for learner, exercise, points in before
+        if now.get((learner, exercise), points) != points
+    ]
+    return [f"points that the grading before gave otherwise: {_first(new)}"] if new else []
+
+
+def _first(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
 
 
 def _kind(row: Row) -> str:
@@ -109,6 +143,9 @@ def fault_of_out(out: Path) -> str:
             if not out.is_file():
                 return f"--out {out} is no ordinary file."
             out.open("a").close()
+        for name, is_fit in ((f"{out.stem}.feedback", Path.is_dir), (f"{out.stem}.overview.html", Path.is_file)):
+            if (beside := out.with_name(name)).exists() and not is_fit(beside):
+                return f"{beside} is in the way of what a grading writes there. Move it away, or name another --out."
         tempfile.NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.seed.json.").close()
     except OSError as error:
         return f"--out {out} cannot be written: {error.strerror}."

@@ -23,7 +23,7 @@ def bytes_in_8bit_inputs(seed: int) -> dict:
     """A small model's tensors: layers with biases and norms, a tied output layer, and a head of its own in float32.
 
     Of the names in `skipped` one is the beginning of another layer's and the end of a third one's, and one ends as
-    other layers' names do. A quantized weight, too, serves in two layers.
+    other layers' names do. A quantized weight, too, serves in two layers; some quantized ones came in float32.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -44,7 +44,7 @@ def bytes_in_8bit_inputs(seed: int) -> dict:
         shapes = {"q_proj": (width, width), "k_proj": (width // 2, width)}
         shapes |= {"up_proj": (inner, width), "down_proj": (width, inner)}
         for name, (rows, columns) in shapes.items():
-            add(f"layers.{number}.{name}", "Linear", "weight", [rows, columns])
+            add(f"layers.{number}.{name}", "Linear", "weight", [rows, columns], 4 if name == "down_proj" else 2)
             add(f"layers.{number}.{name}", "Linear", "bias", [rows])
         add(f"layers.{number}.norm", "RMSNorm", "weight", [width], bytes_each=4)
     add("score_in", "Linear", "weight", [size(20, 30), width])

@@ -28,7 +28,7 @@ def outlier_linear_inputs(seed: int) -> dict:
     none, and no row owes its scale to an outlier column's small values.
     """
     generator = torch.Generator().manual_seed(seed)
-    threshold = 3 + torch.rand((), generator=generator).item()
+    threshold = (3 + torch.rand((), generator=generator)).item()  # of float32: x holds it as it is
     steps = _steps_clear_of_half(6, _WIDTH, generator)
     columns = torch.randperm(_WIDTH, generator=generator)
     outliers, largest = columns[:_OUTLIERS], columns[_OUTLIERS : _OUTLIERS + 6]

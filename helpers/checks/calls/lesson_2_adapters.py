@@ -7,8 +7,11 @@ from torch import Tensor
 
 from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_each, call_for_number, texts_outputs
 
-LOSS_OF_RANK_OUTPUTS = NUMBER_OUTPUTS
-call_loss_of_rank = call_for_number
+SHAPES = {"": (16, 16), "tall_": (12, 8), "wide_": (8, 12)}  # of the updates: square, and more rows or columns
+LOSS_OF_RANK_OUTPUTS = {
+    **NUMBER_OUTPUTS,
+    **{f"{shape}{part}": NUMBER_OUTPUTS[part] for shape in SHAPES for part in ("output", "kind")},
+}
 
 # The runs in the order in which they are made. Which name each has is drawn.
 RUNS = ("loud", "untrained", "reordered", "second adapter", "base trained")
@@ -32,14 +35,33 @@ _ADAPTER = {
 
 
 def loss_of_rank_inputs(seed: int) -> dict:
-    """A square update and an r of 2 to 4. The singular values fall in such a way that no two slips agree within 2%."""
+    """Updates of three shapes and an r of 2 to 4. Singular values fall so that no two slips agree within 2%."""
     generator = torch.Generator().manual_seed(seed)
-    size = 16
-    left, right = (torch.linalg.qr(torch.randn(size, size, generator=generator).double())[0] for _ in range(2))
-    singular = 4 * (1 - torch.arange(size, dtype=torch.float64) / size) ** 1.8
-    singular *= 0.99 + 0.02 * torch.rand(size, generator=generator, dtype=torch.float64)
-    update = left @ torch.diag(singular) @ right.T
-    return {"update": update.float(), "r": 2 + int(torch.randint(3, (), generator=generator))}
+    inputs = {"r": 2 + int(torch.randint(3, (), generator=generator))}
+    for shape, (rows, columns) in SHAPES.items():
+        size = min(rows, columns)
+        left, right = (
+            torch.linalg.qr(torch.randn(side, side, generator=generator).double())[0] for side in (rows, columns)
+        )
+        singular = 4 * (1 - torch.arange(size, dtype=torch.float64) / size) ** 1.8
+        singular *= 0.99 + 0.02 * torch.rand(size, generator=generator, dtype=torch.float64)
+        inputs[f"{shape}update"] = (left[:, :size] @ torch.diag(singular) @ right[:, :size].T).float()
+    return inputs
+
+
+def call_loss_of_rank(answer: Callable, inputs: dict) -> dict:
+    """Call the answer on each update. An error on one that is not square is a kind of result."""
+    found = {"inputs_changed": False}
+    for shape in SHAPES:
+        try:
+            one = call_for_number(answer, {"update": inputs[f"{shape}update"], "r": inputs["r"]})
+        except Exception as error:
+            if not shape:
+                raise
+            one = {"output": 0.0, "kind": f"an error ({type(error).__name__})"[:60], "inputs_changed": False}
+        found |= {f"{shape}output": one["output"], f"{shape}kind": one["kind"]}
+        found["inputs_changed"] |= one["inputs_changed"]
+    return found
 
 
 def lost_reference_inputs(seed: int) -> dict:

@@ -83,6 +83,7 @@ def call_policy_and_reference_logprobs(answer: Callable, inputs: dict) -> dict:
         "policy_varies": _is_pair(again) and not torch.equal(plain_tensor(policy), plain_tensor(again[0])),
         "reference": plain_tensor(reference),
         "reference_kind": kind(reference),
+        "reference_has_gradient": bool(getattr(reference, "requires_grad", False)),
         "rows_read": sum(rows_read),
         **left,
     }

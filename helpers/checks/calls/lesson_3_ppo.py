@@ -8,7 +8,7 @@ from torch import Tensor
 from helpers.checks.calls.observe import TENSOR_OUTPUTS, call_for_number, call_for_tensor, kind
 
 KL_PER_POSITION_OUTPUTS, call_kl_per_position = TENSOR_OUTPUTS, call_for_tensor
-TOKEN_REWARDS_OUTPUTS, call_token_rewards = TENSOR_OUTPUTS, call_for_tensor
+TOKEN_REWARDS_OUTPUTS = {**TENSOR_OUTPUTS, "cut_output": Tensor, "cut_kind": str}
 CLIPRANGES = (0.2, 0.1, 0.3)  # a range that was typed in fits one of them
 CLIPPED_LOSS_OUTPUTS = {
     name: of
@@ -19,12 +19,18 @@ _ROWS = 4
 
 
 def kl_per_position_inputs(seed: int) -> dict:
-    """Logits of two models, three times as far apart as they are wide, and one padded position that holds -inf."""
+    """Logits of two models, three times as far apart as they are wide.
+
+    One padded position holds -inf alone, another one -inf in the reference. At one token the reference is nearly sure
+    that it does not come, which the policy thinks likeliest.
+    """
     generator = torch.Generator().manual_seed(seed)
     policy, reference = 1.5 * torch.randn(2, _ROWS, 6, 11, generator=generator)
     mask = _mask(_ROWS, 6, generator)
     last = torch.where(~mask)
     policy[last[0][-1], last[1][-1]] = -torch.inf
+    reference[last[0][0], last[1][0], 0] = -torch.inf
+    reference[0, 0, policy[0, 0].argmax()] -= 18
     return {"policy_logits": policy, "reference_logits": reference, "mask": mask}
 
 
@@ -71,12 +77,13 @@ def _gradient(value: object, leaf: Tensor) -> Tensor:
 def token_rewards_inputs(seed: int) -> dict:
     """Prompts padded on the left, responses padded on the right, and log-probabilities at the padding too.
 
-    The last column is padding in every row. In one, both log-probabilities are -inf there: their difference is nan.
+    The last column is padding in every row. In three, log-probabilities are -inf there: of both models, whose
+    difference is nan, of the policy or of the reference.
     """
     generator = torch.Generator().manual_seed(seed)
-    prompt, response = 5, 11
+    prompt, response = 5 + int(torch.randint(3, (), generator=generator)), 11
     policy, reference = -4 * torch.rand(2, _ROWS, response, generator=generator) - 0.1
-    policy[0, -1] = reference[0, -1] = -torch.inf
+    policy[:2, -1], reference[0, -1], reference[3, -1] = -torch.inf, -torch.inf, -torch.inf
     prompts = 1 + torch.randperm(_ROWS, generator=generator)  # real tokens: 1 to 4 of a prompt, 1 to 6 of a response
     responses = (1 + torch.randperm(6, generator=generator))[:_ROWS]
     is_prompt = torch.arange(prompt) >= prompt - prompts[:, None]
@@ -88,6 +95,25 @@ def token_rewards_inputs(seed: int) -> dict:
         "mask": torch.cat([is_prompt, is_response], 1),
         "kl_coef": 0.05 + 0.1 * torch.rand((), generator=generator).item(),
     }
+
+
+def cut(inputs: dict) -> dict:
+    """The same without the columns that are padding in every row: the longest response fills its row."""
+    mask, response = inputs["mask"], inputs["policy_logprobs"].shape[1]
+    empty = int((~mask.any(0)).sum())
+    shorter = {name: inputs[name][:, : response - empty] for name in ("policy_logprobs", "reference_logprobs")}
+    return {**inputs, **shorter, "mask": mask[:, : mask.shape[1] - empty]}
+
+
+def call_token_rewards(answer: Callable, inputs: dict) -> dict:
+    """Call the answer on the inputs, and on the same without padding behind the longest response."""
+    found = call_for_tensor(answer, inputs)
+    try:
+        other = call_for_tensor(answer, cut(inputs))
+    except Exception as error:
+        other = {"output": torch.empty(0), "kind": f"an error ({type(error).__name__})"[:60], "inputs_changed": False}
+    changed = found["inputs_changed"] or other["inputs_changed"]
+    return {**found, "inputs_changed": changed, "cut_output": other["output"], "cut_kind": other["kind"]}
 
 
 def _mask(rows: int, length: int, generator: torch.Generator) -> Tensor:

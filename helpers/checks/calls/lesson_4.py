@@ -34,6 +34,9 @@ ACCUMULATED_GRADIENT_OUTPUTS = {
     "most_rows": int,  # of sequences whose losses were asked for at once
     "most_kept": int,  # of sequences for whose backward something was kept at once
     "weight_changed": bool,
+    "even_gradient": Tensor,  # the same of a batch that micro_batch divides
+    "even_kind": str,
+    "even_most_rows": int,
 }
 SAMPLED_TOKENS_OUTPUTS = {**TENSOR_OUTPUTS, "varies": bool}  # another result when called again
 _VOCABULARY = 12
@@ -70,7 +73,21 @@ def accumulated_gradient_inputs(seed: int) -> dict:
     }
 
 
+def even_rows(inputs: dict) -> int:
+    """How many of the sequences, at most, micro_batch divides."""
+    return len(inputs["mask"]) // inputs["micro_batch"] * inputs["micro_batch"]
+
+
 def call_accumulated_gradient(answer: Callable, inputs: dict) -> dict:
+    """Call the answer on all sequences, and on as many of them as micro_batch divides."""
+    found = _accumulated(answer, inputs)
+    rows = even_rows(inputs)
+    even = _accumulated(answer, {**inputs, **{name: inputs[name][:rows] for name in ("features", "targets", "mask")}})
+    found["weight_changed"] |= even["weight_changed"]
+    return found | {f"even_{name}": even[name] for name in ("gradient", "kind", "most_rows")}
+
+
+def _accumulated(answer: Callable, inputs: dict) -> dict:
     weight = inputs["weight"].clone().requires_grad_()
     asked, kept, alive = [0], [0], weakref.WeakSet()
 

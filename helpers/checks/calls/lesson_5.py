@@ -8,8 +8,10 @@ from torch import Tensor
 from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_number, call_for_texts, texts_outputs
 
 PROMPTS_NEEDED_OUTPUTS = {**NUMBER_OUTPUTS, "other_output": float, "other_kind": str}
-BEST_CHECKPOINT_OUTPUTS = NUMBER_OUTPUTS
-call_best_checkpoint = call_for_number
+BEST_CHECKPOINT_OUTPUTS = {
+    **NUMBER_OUTPUTS,
+    **{f"{end}_{part}": NUMBER_OUTPUTS[part] for end in ("first", "last") for part in ("output", "kind")},
+}
 
 FIELDS = (
     "reward_change",
@@ -36,7 +38,7 @@ DRAWN = {
     "garbled": (0.50, 0.12, 0.41, 0.07, 9.0, 0.91, 0.90, 3.5, 4.9),
     "wide": (0.30, 0.38, 0.21, 0.08, 2.0, 0.91, 0.90, 3.5, 3.4),
     "touching": (0.25, 0.25, 0.20, 0.08, 2.0, 0.91, 0.90, 3.5, 3.4),  # the interval begins at 0
-    "wide_below": (-0.33, 0.33, -0.04, 0.08, 2.5, 0.91, 0.89, 3.5, 3.4),  # the interval ends at 0
+    "wide_below": (-0.33, 0.33, -0.04, 0.08, 9.5, 0.91, 0.50, 3.5, 5.2),  # the interval ends at 0; no language any more
     "fallen": (-0.50, 0.12, -0.03, 0.07, 12.0, 0.91, 0.40, 3.5, 6.4),
 }
 RUNS = len(DRAWN)
@@ -130,6 +132,30 @@ def best_checkpoint_inputs(seed: int) -> dict:
     scores[-1] = 1.2  # of the last update, whose checkpoint no line describes
     scores -= 2.5 + 0.3 * torch.rand((), generator=generator)
     return {"scores": scores, "kl": kl, "save_every": every, "kl_budget": budget}
+
+
+def at_an_end(inputs: dict, end: str) -> dict:
+    """Another log of 5 checkpoints, all within the budget: scores that fall, or rise, so that an end is the best."""
+    every = inputs["save_every"] // 2
+    scores = torch.linspace(-1, -2, 5 * every)
+    log = {
+        "scores": scores if end == "first" else scores.flip(0),
+        "kl": torch.full_like(scores, inputs["kl_budget"] / 2),
+    }
+    return {**log, "save_every": every, "kl_budget": inputs["kl_budget"]}
+
+
+def call_best_checkpoint(answer: Callable, inputs: dict) -> dict:
+    """Call the answer on the log, and on two short ones, in which the first and the last checkpoint are the best."""
+    found = call_for_number(answer, inputs)
+    for end in ("first", "last"):
+        try:
+            other = call_for_number(answer, at_an_end(inputs, end))
+        except Exception as error:
+            other = {"output": 0.0, "kind": f"an error ({type(error).__name__})"[:60], "inputs_changed": False}
+        found |= {f"{end}_output": other["output"], f"{end}_kind": other["kind"]}
+        found["inputs_changed"] |= other["inputs_changed"]
+    return found
 
 
 def _placed(every: int, order: list[int]) -> dict[str, int]:

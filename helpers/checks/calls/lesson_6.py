@@ -15,7 +15,6 @@ from helpers.checks.calls.lesson_6_runs import (  # noqa: F401, exercises 6.3 an
 from helpers.checks.calls.observe import TENSOR_OUTPUTS, call_for_tensor
 
 DPO_LOSSES_OUTPUTS = GROUP_ADVANTAGES_OUTPUTS = TENSOR_OUTPUTS
-NOT_SCORED = 100.0  # what stands where no score is: large, so that it shows if it counts
 
 
 def dpo_losses_inputs(seed: int) -> dict:
@@ -23,6 +22,7 @@ def dpo_losses_inputs(seed: int) -> dict:
     generator = torch.Generator().manual_seed(seed)
     reference = -40 - 60 * torch.rand(2, 6, generator=generator)
     moved = 6 * torch.rand(2, 6, generator=generator) - torch.tensor([[1.0], [4.0]])  # up if chosen, down if rejected
+    moved[:, 0] = torch.tensor([10.0, -6.0])  # a margin that no cut-off leaves as it is
     policy = reference + moved
     beta = 0.15 + 0.2 * float(torch.rand((), generator=generator))
     return {
@@ -39,7 +39,10 @@ def call_dpo_losses(answer: Callable, inputs: dict) -> dict:
 
 
 def group_advantages_inputs(seed: int) -> dict:
-    """Rewards of five groups of six: whole, two unscored, all equal, one alone, and one unscored and the rest close."""
+    """Rewards of five groups of six: whole, a pair alone, all equal, one alone, and one unscored and the rest close.
+
+    Where no score is stands a large number, another one each time, so that it shows if it counts.
+    """
     generator = torch.Generator().manual_seed(seed)
     order = torch.rand(5, 6, generator=generator).argsort(dim=1)
     rewards = 1.5 * order.float() - 3 + 0.4 * torch.rand(5, 6, generator=generator)
@@ -47,9 +50,10 @@ def group_advantages_inputs(seed: int) -> dict:
     rewards[2] = 0.25 * torch.randint(1, 9, (), generator=generator)  # a fourth: sums of it are exact
     rewards[4] *= 0.005  # so close that it shows what is added to the spread, and where
     scored = torch.ones(5, 6, dtype=torch.bool)
-    for row, missing in ((1, 2), (3, 5), (4, 1)):
+    for row, missing in ((1, 4), (3, 5), (4, 1)):
         scored[row, torch.randperm(6, generator=generator)[:missing]] = False
-    return {"rewards": torch.where(scored, rewards, NOT_SCORED), "scored": scored}
+    meaningless = 80 + 40 * torch.rand(5, 6, generator=generator)
+    return {"rewards": torch.where(scored, rewards, meaningless), "scored": scored}
 
 
 def call_group_advantages(answer: Callable, inputs: dict) -> dict:

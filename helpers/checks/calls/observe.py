@@ -1,7 +1,6 @@
 """What a call says about a returned value and about the inputs it gave: plain data only."""
 
 import copy
-import math
 import re
 from collections.abc import Callable, Iterable
 
@@ -40,7 +39,9 @@ def call_for_number(answer: Callable, inputs: dict) -> dict:
     is_of_numpy = any(type(value) is known for known in _NUMBERS_OF_NUMPY)
     if is_of_numpy or (kind(value) == "Tensor" and value.numel() == 1):
         value = value.item()
-    is_number = type(value) in (int, float) and math.isfinite(value) and abs(value) < 2**53
+    is_number = (
+        type(value) in (int, float) and abs(value) < 2**53
+    )  # neither nan nor infinite, and no int beyond a float
     known = "number" if is_number else "no finite number" if type(value) in (int, float) else kind(value)
     return {"output": float(value) if is_number else 0.0, "kind": known, "inputs_changed": changed}
 

@@ -31,6 +31,10 @@ _BYTES_HINTS = {
     "memory, with one set of scales, as the embedding and the output layer are.",
     "kind_ignored": "You went by the name `weight` alone. Norms and embeddings have one, too; in 8-bit are those of "
     "kind Linear.",
+    "half_of_32_bits": "Half of the bytes is right for weights that came in 16 bits. In 8-bit a number takes one byte, "
+    "whatever it took before, and some of these weights came in 32.",
+    "float32_left": "You left the Linear weights that came in float32 as they were. What `skipped` does not name is "
+    "quantized, whatever it came in.",
     "quarter_of_16_bits": "A quarter is right for weights that came in 32 bits. In 8-bit a number takes one byte, "
     "whatever it took before.",
     "by_layer": "You counted one tensor for each *layer*: biases are lost, and the tied two count twice. What is one "
@@ -41,6 +45,8 @@ _BYTES_HINTS = {
     "rest_in_two_bytes": "You counted all that is not quantized with 2 bytes. It keeps its own dtype: bytes_each.",
     "all_one_byte": "You counted one byte a number everywhere. Embedding, norms, biases and skipped layers stay as "
     "they are.",
+    "rest_of_one_byte": "You counted one byte a number in all layers but those of `skipped`. Embedding, norms and "
+    "biases are not quantized, either: they stay as they are.",
     "whole_divided": "You divided the bytes of the whole model. Only the weights of the Linear layers become smaller, "
     "and how much depends on what each number took before: bytes_each.",
     "quantized_alone": "These are the quantized layers alone. The rest of the model takes memory too.",
@@ -111,6 +117,9 @@ def _bytes_causes(tensors: list[dict], skipped: list[str], due: float) -> Iterat
     for has_scale in (is_int8, lambda t: True, lambda t: len(t["shape"]) == 2):
         scale = partial(_scale_where, has_scale)
         yield "kind_ignored", total(int8=lambda t: t["tensor"] == "weight" and t["layer"] not in skipped, scale=scale)
+    half = [prod(t["shape"]) * t["bytes_each"] // 2 - prod(t["shape"]) for t in once if is_int8(t)]
+    yield "half_of_32_bits", due + sum(half)
+    yield "float32_left", total(int8=lambda t: is_int8(t) and t["bytes_each"] == 2)
     quarter = [prod(t["shape"]) * t["bytes_each"] // 4 - prod(t["shape"]) for t in once if is_int8(t)]
     yield "quarter_of_16_bits", due + sum(quarter)
     for order in (tensors, tensors[::-1]):
@@ -138,10 +147,10 @@ def _whole_causes(total: Callable, skipped: list[str], scaled: tuple[Callable, .
     """Where the whole model was made smaller, with a scale for some rows or none."""
     as_it_came = total(int8=lambda t: False)
     yield from (("whole_divided", size) for size in (as_it_came / 4, as_it_came // 4, as_it_came / 2))
-    for int8 in (lambda t: True, lambda t: t["layer"] not in skipped):
+    for name, int8 in (("all_one_byte", lambda t: True), ("rest_of_one_byte", lambda t: t["layer"] not in skipped)):
         for has_scale in (lambda t: False, lambda t: True, lambda t: len(t["shape"]) == 2, *scaled):
             scale = partial(_scale_where, has_scale)
-            yield "all_one_byte", total(int8=int8, scale=scale)
+            yield name, total(int8=int8, scale=scale)
 
 
 def _scale_where(has_scale: Callable[[dict], bool], tensor: dict) -> int:

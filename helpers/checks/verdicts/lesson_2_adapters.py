@@ -1,10 +1,12 @@
 """Verdicts on two exercises of lesson 2 on finished adapters: what rank loses, and what training changed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from helpers.checks.calls.lesson_2_adapters import SHAPES
 from helpers.checks.verdicts.compare import Verdict, number_verdict
 from helpers.checks.verdicts.draws import Picks, draws_verdict
 
@@ -28,16 +30,29 @@ _RANK_HINTS = {
     "the matrix first, so that the first r directions hold most.",
     "v_transposed": "V stands the wrong way round. torch.linalg.svd returns it already transposed (Vh): U @ diag(S) @ "
     "Vh, without another .T, and kept are Vh[:r]. torch.svd returns V itself: there V.T is due, and kept are V[:, :r].",
+    "square_alone": "Right for a square update. One with another number of rows than of columns has as many singular "
+    "values as the smaller of the two: torch.linalg.svdvals returns them, and svd with full_matrices=False fits U and "
+    "Vh to them.",
     "mean_error": "You averaged over the elements on one side of the division only. Take the same norm on both.",
 }
 
 
 def loss_of_rank_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against the eigenvalues of updateᵀ update, in float64: they are the squares of the singular values."""
-    update, r = inputs["update"].double(), inputs["r"]
-    squares = torch.linalg.eigvalsh(update.T @ update).flip(0).clamp_min(0)
-    due = (squares[r:].sum() / squares.sum()).sqrt().item()
-    return number_verdict(outputs, due, _rank_causes(update, r), _RANK_HINTS)
+    for shape in SHAPES:
+        update, r = inputs[f"{shape}update"].double(), inputs["r"]
+        squares = torch.linalg.eigvalsh(update.T @ update).flip(0).clamp_min(0)
+        due = (squares[r:].sum() / squares.sum()).sqrt().item()
+        one = {"output": outputs[f"{shape}output"], "kind": outputs[f"{shape}kind"]}
+        one["inputs_changed"] = outputs["inputs_changed"]
+        causes = [("square_alone", one["output"])] if shape else _rank_causes(update, r)
+        verdict = number_verdict(one, due, causes, _RANK_HINTS)
+        if shape and not verdict.passed:
+            got = f"{verdict.got} for an update of shape {tuple(update.shape)}"
+            return replace(verdict, got=got, hint=_RANK_HINTS["square_alone"], hint_name="square_alone")
+        if not verdict.passed:
+            return verdict
+    return verdict
 
 
 def _rank_causes(update: Tensor, r: int) -> Iterator[tuple[str, float]]:

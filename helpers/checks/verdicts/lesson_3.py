@@ -40,6 +40,8 @@ _HINTS = {
     "dropout_left_on": "Called twice on the same tokens, your policy gives two answers: LoRA's dropout is still on. "
     "PPO's first ratio would not be 1. Use model.eval() around both passes, or set every dropout's p to 0, and put "
     "back what you changed.",
+    "reference_has_gradient": "Right figures, but your reference carries a gradient: what its pass computes is kept "
+    "for a backward that never comes. Run it under torch.no_grad().",
     "swapped": "Right numbers, wrong order: the first should be the policy (adapter on), the second the reference.",
     "adapter_still_on": "Your reference equals your policy, so the KL would be 0 for ever. The reference is the same "
     "model with its adapter off: `with model.disable_adapter():` around its pass.",
@@ -79,6 +81,7 @@ _SEEN = {  # where the figures are right, what was seen instead and what is due
     "trainable_changed": ("other trainable parameters afterwards", "the adapter's alone, as it came"),
     "weights_changed": ("other weights afterwards", "not one bit changed"),
     "dropout_left_on": ("two results for the same tokens", "one"),
+    "reference_has_gradient": ("a reference with a gradient", "one without"),
     "policy_has_no_gradient": ("a policy without gradient", "one that can be trained"),
     "policy_not_of_the_model": ("a policy whose gradient does not reach the adapter", "one that can be trained"),
 }
@@ -133,6 +136,8 @@ def _fault_of_right_figures(tokens: Tensor, outputs: dict) -> tuple[str, str]:
         return "copied", "policy"
     if not outputs["policy_has_gradient"]:
         return "policy_has_no_gradient", "policy"
+    if outputs["reference_has_gradient"]:
+        return "reference_has_gradient", "reference"
     return ("", "") if outputs["policy_reaches_adapter"] else ("policy_not_of_the_model", "policy")
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, kl_divergence
 
-from helpers.checks.calls.lesson_3_ppo import CLIPRANGES
+from helpers.checks.calls.lesson_3_ppo import CLIPRANGES, cut
 from helpers.checks.verdicts.compare import (
     Causes,
     Verdict,
@@ -39,6 +39,8 @@ _KL_HINTS = {
     "kl_cross_entropy_swapped": "Your cross-entropy is the wrong way round, - sum of q log p: the reference weighs it. "
     "The KL is - sum of p log q less the policy's own entropy, and the policy weighs both.",
     "kl_over_positions": "Your softmax ran over the positions. It belongs over the vocabulary, the last dimension.",
+    "kl_guarded": "Where one model is nearly sure that a token does not come, you are off: something was added to the "
+    "probabilities, or a logarithm was cut off. log_softmax needs no guard, however small a probability is.",
     "kl_at_padding": "Positions that hold padding have a KL in your result. Where mask is false, 0 is due.",
     "kl_mask_upside_down": "You kept the padding and dropped the tokens: mask is true where a token is real.",
     "kl_nan_at_padding": "A padded position came out as nan. What stands there is not yours to trust, and nan * 0 is "
@@ -104,6 +106,8 @@ _REWARD_HINTS = {
     "reward_divided": "You divided the drift by kl_coef. It is the price of a nat: multiply.",
     "reward_last_column": "The score stands in the last column, which is padding in every row: no token gets it. It "
     "belongs to the last *real* token of each response.",
+    "reward_full_row": "A response that fills its row is off: there is no padding behind it to look for, and its last "
+    "token is in the last column. Count the real tokens of each response instead.",
     "reward_prompt_counted": "The score stands too far right, by the length of the prompt: you counted the real "
     "tokens of prompt *and* response. The columns of the result are those of the response.",
     "reward_one_late": "The score stands one place too far right, on padding. With n real tokens, the last is n - 1.",
@@ -142,7 +146,7 @@ def kl_per_position_verdict(inputs: dict, outputs: dict) -> Verdict:
         both = (Categorical(logits=logits[row, place].double()) for logits in (policy, reference))
         due[row, place] = kl_divergence(*both)
     got = outputs["output"]
-    if got.shape == due.shape and got[mask].isfinite().all() and got.isnan().any():
+    if got.shape == due.shape and got[mask].isfinite().all() and not got.isfinite().all():
         return failed(_name_of_nan(got, mask), got, due, _KL_HINTS)
     return tensor_verdict(outputs, due, _kl_causes(policy.double(), reference.double(), mask, due), _KL_HINTS)
 
@@ -177,9 +181,24 @@ def _kl_causes(policy: Tensor, reference: Tensor, mask: Tensor, due: Tensor) -> 
         ("kl_over_positions", kept(_kl_of(policy.log_softmax(1), reference.log_softmax(1)))),
         ("kl_at_padding", _kl_of(p, q)),
         ("kl_at_padding", _kl_of(p, q).nan_to_num(0)),
+        ("kl_at_padding", _kl_of(p, q).float().nan_to_num(0).double()),
+        *[("kl_guarded", kept(guarded)) for guarded in _guarded(p, q)],
         ("kl_mask_upside_down", torch.where(mask, 0, _kl_of(p, q))),
         ("kl_mask_upside_down", torch.where(mask, 0, _kl_of(p, q)).nan_to_num(0)),
+        ("kl_mask_upside_down", torch.where(mask, 0, _kl_of(p, q)).float().nan_to_num(0).double()),
     ]
+
+
+def _guarded(p: Tensor, q: Tensor) -> Iterator[Tensor]:
+    """KLs with something added to the probabilities, or with a logarithm cut off."""
+    for least in (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10):
+        for more in (lambda log, least=least: log.exp() + least, lambda log, least=least: log.exp().clamp_min(least)):
+            yield (p.exp() * (more(p).log() - more(q).log())).sum(-1)
+            yield (p.exp() * (p - more(q).log())).sum(-1)
+            yield (more(p) * (more(p).log() - more(q).log())).sum(-1)
+            yield (p.exp() * (more(p - q).log() if least < 1e-4 else p - q)).sum(-1)
+    for most in (1, 2, 3, 5, 8, 10):
+        yield (p.exp() * (p - q).clamp(-most, most)).sum(-1)
 
 
 def _kl_of(p: Tensor, q: Tensor) -> Tensor:
@@ -276,6 +295,19 @@ def _losses(ratio: Tensor, advantages: Tensor, low: float, high: float) -> Tenso
 
 def token_rewards_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against a walk over each response, token by token, in plain Python floats."""
+    verdict = _rewards_verdict(inputs, outputs)
+    if not verdict.passed:
+        return verdict
+    other = {"output": outputs["cut_output"], "kind": outputs["cut_kind"], "inputs_changed": False}
+    of_cut = _rewards_verdict(cut(inputs), other)
+    if of_cut.passed:
+        return verdict
+    said = "of responses without a column of padding"
+    hint = _REWARD_HINTS["reward_full_row"]
+    return replace(of_cut, got=f"{of_cut.got}, {said}", hint=hint, hint_name="reward_full_row")
+
+
+def _rewards_verdict(inputs: dict, outputs: dict) -> Verdict:
     policy, reference, mask = (inputs[name] for name in ("policy_logprobs", "reference_logprobs", "mask"))
     due = torch.zeros(policy.shape, dtype=torch.float64)
     for row, score in enumerate(inputs["scores"].tolist()):
@@ -286,11 +318,15 @@ def token_rewards_verdict(inputs: dict, outputs: dict) -> Verdict:
                 ends = place + 1 == len(real) or not real[place + 1]
                 due[row, place] = -inputs["kl_coef"] * drift + (score if ends else 0)
     got = outputs["output"]
-    if got.shape == due.shape and got.isnan().any() and not outputs["inputs_changed"]:
+    if got.shape == due.shape and not got.isfinite().all() and not outputs["inputs_changed"]:
         causes = [*_reward_causes(inputs), ("reward_nan_at_padding", due)]
-        name = cause_of(got.nan_to_num(0), [(name, wrong.nan_to_num(0)) for name, wrong in causes])
+        name = cause_of(_finite(got), [(name, _finite(wrong)) for name, wrong in causes])
         return failed("reward_nan_at_padding" if name == "unknown" else name, got, due, _REWARD_HINTS)
     return tensor_verdict(outputs, due, _reward_causes(inputs), _REWARD_HINTS)
+
+
+def _finite(values: Tensor) -> Tensor:
+    return values.nan_to_num(0, posinf=0, neginf=0)
 
 
 def _reward_causes(inputs: dict) -> Causes:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from helpers.checks.verdicts.compare import Causes, Verdict, agree, failed, tensor_verdict
+from helpers.checks.calls.lesson_4 import even_rows
+from helpers.checks.verdicts.compare import Causes, Verdict, agree, described, failed, tensor_verdict
 from helpers.checks.verdicts.lesson_4_runs import bytes_per_adapted_layer_verdict, run_diagnosis_verdict
 from helpers.checks.verdicts.lesson_4_sampling import sampled_tokens_verdict
 
@@ -155,6 +156,8 @@ _GRADIENT_HINTS = {
     "first_alone": "This is the gradient of the first micro-batch alone: does the function end inside the loop?",
     "last_rows_dropped": "The last rows are missing. 11 sequences are no whole number of micro-batches, and the "
     "smaller one at the end counts too; `torch.arange(11).split(…)` keeps it.",
+    "even_batch": "Right with a smaller micro-batch at the end, and wrong where micro_batch divides the batch: then "
+    "nothing is left over, and `index[-0:]` is all of them. `split` needs no case of its own.",
     "weight_changed": "The weight is not what it was. The step comes later, once, from the whole gradient.",
 }
 
@@ -176,7 +179,21 @@ def accumulated_gradient_verdict(inputs: dict, outputs: dict) -> Verdict:
             verdict = failed(name, got, due, _GRADIENT_HINTS)
             due_rows = f"at most {inputs['micro_batch']}"
             return replace(verdict, got=f"{outputs[counted]} sequences at once", due=due_rows)
-    return verdict
+    return _verdict_on_even_batch(inputs, outputs) if verdict.passed else verdict
+
+
+def _verdict_on_even_batch(inputs: dict, outputs: dict) -> Verdict:
+    """Of the answer, right on 11 sequences, on as many as micro_batch divides."""
+    rows, got = even_rows(inputs), outputs["even_gradient"]
+    mask = inputs["mask"][:rows]
+    due = _slopes(inputs)[:rows][mask].sum(0) / mask.sum()
+    is_right = (
+        outputs["even_kind"] == "Tensor" and agree(got, due) and outputs["even_most_rows"] <= inputs["micro_batch"]
+    )
+    if is_right:
+        return Verdict(True, described(got), described(due.float()))
+    verdict = failed("even_batch", got, due, _GRADIENT_HINTS)
+    return replace(verdict, got=f"{verdict.got}, from {rows} sequences in micro-batches of {inputs['micro_batch']}")
 
 
 def _slopes(inputs: dict) -> Tensor:

@@ -28,18 +28,18 @@ _DIAGNOSIS_HINTS = {
     "and a mean, a median or the last value hides it: look at the largest ratio.",
     "jump_taken_for_drift": "A run with too high a learning rate is said to lack the KL penalty. Its KL is large, too, "
     "but it got there in one step: ask about the largest ratio before you ask about the KL.",
-    "single_jump_missed": "One run with too high a learning rate is recognised, and this one is said to lack the KL "
-    "penalty. Only one of its steps went too far, and late, and its reward is like that of a healthy run: a reward or "
-    "the first ratio does not show it, and a mean of the ratios hardly. The largest ratio does: it is in the tens, and "
-    "that of a healthy run below 3.",
+    "single_jump_missed": "One run with too high a learning rate is recognised, and the other one is said to lack the "
+    "KL penalty. Only one of its steps went too far, and late, and its reward is like that of a healthy run: a reward "
+    "or the first ratio does not show it, and a mean of the ratios hardly. The largest ratio does: it is in the tens, "
+    "and that of a healthy run below 3.",
     "jump_taken_for_start": "A run with too high a learning rate is said to have a wrong reference. Its KL begins at "
     "0, and is large only after the step that went too far.",
     "offset_missed": "A run with a wrong reference is called healthy. All its curves look well, but its KL is not 0 "
     "before the first step: policy and reference were never the same function.",
-    "small_offset_missed": "One wrong reference is recognised, and this one is called healthy. It is less far off, but "
-    "its first KL is a hundred times what rounding leaves: below a hundredth of a nat.",
-    "small_drift_missed": "One run without a KL penalty is recognised, and this one is called healthy. It drifted less "
-    "far, but its KL still rises at the end, where that of a healthy run has levelled off, below 12 nats.",
+    "small_offset_missed": "One wrong reference is recognised, and the other one is called healthy. It is less far "
+    "off, but its first KL is a hundred times what rounding leaves: below a hundredth of a nat.",
+    "small_drift_missed": "One run without a KL penalty is recognised, and the other one is called healthy. It drifted "
+    "less far, but its KL still rises at the end, where that of a healthy run has levelled off, below 12 nats.",
     "offset_taken_for_drift": "A run with a wrong reference is said to lack the KL penalty. What its KL is at the end "
     "it did not *become*: look at the first value.",
     "offset_taken_for_jump": "A run with a wrong reference is said to have too high a learning rate. Its ratio "

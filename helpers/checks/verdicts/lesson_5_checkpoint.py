@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from helpers.checks.calls.lesson_5 import judged_checkpoints
+from helpers.checks.calls.lesson_5 import at_an_end, judged_checkpoints
 from helpers.checks.verdicts.compare import Verdict, number_verdict
 
 _CHECKPOINT_HINTS = {
@@ -45,6 +45,10 @@ _CHECKPOINT_HINTS = {
     "those within the budget the score decides.",
     "first_crossing": "You stopped at the first line over the budget. KL goes up and down from batch to batch, and a "
     "later checkpoint that is within the budget again may be kept.",
+    "first_left_out": "You never choose the first checkpoint, that of update save_every, even where it is the best. "
+    "Line save_every + 1 describes it.",
+    "last_left_out": "You never choose the last checkpoint that a line describes, even where it is the best. Only the "
+    "one written after the last update has no line: with 50 updates and a checkpoint every 10, number 40 has one.",
     "last_of_all": "This is the last checkpoint. No line describes it, for the log ends with the responses before its "
     "last update.",
     "worst": "This is the lowest score within the budget: a higher one is better.",
@@ -65,7 +69,16 @@ def best_checkpoint_verdict(inputs: dict, outputs: dict) -> Verdict:
     hints = {**_CHECKPOINT_HINTS, "not_saved": _CHECKPOINT_HINTS["not_saved"].format(save_every=every)}
     if outputs["kind"] != "NoneType":
         del hints["not_one_number"]  # what every exercise says
-    return number_verdict(outputs, due, causes, hints)
+    verdict = number_verdict(outputs, due, causes, hints)
+    for end in ("first", "last"):
+        log = at_an_end(inputs, end)
+        best = [*judged_checkpoints(log["scores"], log["save_every"])][0 if end == "first" else -1]
+        got = outputs[f"{end}_output"] if outputs[f"{end}_kind"] == "number" else outputs[f"{end}_kind"]
+        if verdict.passed and got != best:
+            shown = f"{got:g}" if isinstance(got, float) else got
+            name, said = f"{end}_left_out", f"of {len(log['scores'])} updates, saved every {log['save_every']}"
+            return Verdict(False, f"{shown}, {said}", f"{best}", _CHECKPOINT_HINTS[name], name)
+    return verdict
 
 
 def _by_score(scores: torch.Tensor, kl: torch.Tensor, save_every: int, kl_budget: float) -> list[tuple[str, float]]:

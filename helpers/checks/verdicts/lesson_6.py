@@ -37,6 +37,8 @@ _DPO_HINTS = {
     "summed": "You add the two log-ratios. A preference is about their difference: what both have in common cancels.",
     "log2": "These are bits: {got:.4g} is {due:.4g} / log(2). The loss is in nats: natural logarithms.",
     "log10": "These are decimal logarithms: {got:.4g} is {due:.4g} / log(10). The loss is in nats: natural logarithms.",
+    "margin_cut_off": "Where the margin is large your loss is off: it was cut off on the way. logsigmoid takes any "
+    "number.",
     "rejected_forgotten": "The rejected text is not in your loss. DPO is a comparison: its log-ratio is subtracted.",
     "shape": "Your result has shape {got_shape}; it should be {due_shape}, one loss a pair. The mean over pairs is "
     "taken later.",
@@ -73,6 +75,8 @@ _GROUP_HINTS = {
     " n - 1 is 0. Neither can be divided by; such groups say nothing, so their advantages are 0.",
     "small_spread": "A group whose rewards are close together has advantages of 0 in your result. However close they "
     "are, they say which response is better: 0 is for groups with *equal* rewards, or with a single one.",
+    "pair_left_out": "A group in which two responses were scored has advantages of 0 in your result. Two can be "
+    "compared: their standard deviation divides by n - 1 = 1.",
     "lone_response": "A group in which one response alone was scored has nothing to compare it with: its advantage is "
     "0, and yours is {got:.4g}.",
 }
@@ -117,6 +121,8 @@ def _dpo_causes(inputs: dict, chosen: Tensor, rejected: Tensor, beta: float, due
         ("log2", due / math.log(2)),
         ("log10", due / math.log(10)),
         ("rejected_forgotten", loss(beta * chosen)),
+        *[("margin_cut_off", loss((beta * (chosen - rejected)).clamp(-most, most))) for most in (1, 2)],
+        *[("margin_cut_off", loss(beta * (chosen - rejected).clamp(-most, most))) for most in (1, 2, 5, 10)],
     ]
 
 
@@ -171,6 +177,7 @@ def _group_causes(inputs: dict, due: Tensor) -> Causes:
         "variance": [off / (variance + 1e-4)],
         "of_population": [off / population],
         "wrong_sign": [-due],
+        "pair_left_out": [torch.where(count == 2, 0, due)],
         "small_spread": [torch.where(spread < 0.1, 0, due)],
         "lone_response": [
             torch.where(lone & scored, value, due) for value in (rewards, rewards / 1e-4, torch.ones_like(due))

@@ -1,4 +1,4 @@
-# hint: all_one_byte
+# hint: rest_of_one_byte
 import torch
 
 

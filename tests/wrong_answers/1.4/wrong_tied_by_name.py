@@ -1,0 +1,16 @@
+# hint: shared_twice
+import math
+
+
+def bytes_in_8bit(tensors, skipped):
+    total, seen = 0, set()
+    for t in tensors:
+        if "lm_head" in t["layer"]:
+            continue
+        seen.add(t["address"])
+        numbers = math.prod(t["shape"])
+        if t["kind"] == "Linear" and t["tensor"] == "weight" and t["layer"] not in skipped:
+            total += numbers + 4 * t["shape"][0]
+        else:
+            total += numbers * t["bytes_each"]
+    return total
