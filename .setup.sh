@@ -165,7 +165,7 @@ case $task in
     mutants) $python tests/mutants.py "$@" ;;
     kill) $python tests/kill.py "${1:-50}" ;;
     test-colab) $python tests/colab.py "$@" ;;
-    test-lab) $python tests/lab.py "$@" ;;
+    test-model) $python -m helpers fetch && $python tests/other_model.py "$@" ;;
     test-gpu) $python -m helpers fetch && $python tests/gpu.py ;;
     drift) $python tests/drift.py ;;
     versions) $python -m helpers fetch && $python tests/versions.py "$@" ;;

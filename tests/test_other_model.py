@@ -1,0 +1,21 @@
+"""What `make test-model` puts in the place of the default model is one of another family that still writes English."""
+
+import pytest
+import torch
+from other_model import write_qwen2
+
+from helpers.model import load_model, load_tokenizer
+
+
+@pytest.mark.real
+def test_other_model_is_of_another_family_and_nearly_as_good_at_english(tmp_path, monkeypatch):
+    monkeypatch.delenv("COURSE_MODEL", raising=False)
+    moved = write_qwen2(tmp_path / "other")
+    inputs = load_tokenizer()("The film was long, but nobody left.", return_tensors="pt")
+    with torch.no_grad():
+        default = load_model("bf16", "cpu")(**inputs, labels=inputs["input_ids"]).loss
+        monkeypatch.setenv("COURSE_MODEL", str(tmp_path / "other"))
+        other = load_model("bf16", "cpu")
+        found = other(**inputs, labels=inputs["input_ids"]).loss
+    assert other.config.model_type == "qwen2" and 0.1 < moved < 0.5
+    assert abs(found - default) < 0.5
