@@ -124,6 +124,17 @@ def test_grade_refuses_an_out_beside_which_its_pages_cannot_be_written(folder, c
     assert "grades.feedback is in the way" in capsys.readouterr().err
 
 
+def test_full_disk_is_said_and_the_same_command_goes_on(folder, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as while_full:
+        while_full.setattr(grade.table, "write", full)
+        assert grade.run(arguments(folder)) == 2
+    assert "No space left on device. What is graded so far is kept" in capsys.readouterr().err
+    assert grade.run(arguments(folder)) == 0 and len(rows_of(folder)) == 1 + len(grade.GRADED)
+
+
 def test_grade_draws_the_inputs_of_an_earlier_seed_again(folder):
     assert grade.run(arguments(folder)) == 0
     first = (folder.parent / "grades.csv.seed.json").read_text()

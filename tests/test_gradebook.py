@@ -3,6 +3,7 @@
 import csv
 import re
 import unicodedata
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -75,6 +76,18 @@ def test_no_cell_is_a_formula_however_it_is_quoted_and_cut(name, separator):
     text = table.lines_of([["a", name, "b"]])
     found = [cell for line in csv.reader(text.splitlines(), delimiter=separator) for cell in line]
     assert not [cell for cell in found if unicodedata.normalize("NFKC", cell.lstrip(' "'))[:1] in ("=", "+", "-", "@")]
+
+
+def test_feedback_for_moodle_lies_in_folders_named_like_those_it_exported(tmp_path):
+    learners = [ADA, "Jo_a/b\x1b (7)", "no number"]
+    for learner in learners:
+        (tmp_path / pages.page_name(learner)).write_text(learner)
+    pages.for_moodle(learners, tmp_path, tmp_path / "feedback.zip")
+    with zipfile.ZipFile(tmp_path / "feedback.zip") as archive:
+        found = {name: archive.read(name).decode() for name in archive.namelist()}
+    parts = [name.split("/")[0].split("_", 4) for name in found]  # as Moodle reads them
+    assert [part[1:] for part in parts] == [["12", "assignsubmission", "file"], ["7", "assignsubmission", "file"]]
+    assert list(found.values()) == learners[:2] and all(name.endswith("/feedback.html") for name in found)
 
 
 def test_points_by_hand_below_those_of_the_grader_are_named():

@@ -106,6 +106,9 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
+    except OSError as error:  # a full disk, or a folder that went away
+        print(f"{error}. What is graded so far is kept: mend it, and the same command goes on.", file=sys.stderr)
+        return 2
 
 
 @contextlib.contextmanager
@@ -244,6 +247,9 @@ def _write(args: argparse.Namespace, found: Found, handed_in: list[Submission], 
         if name == args.format or book.exists():  # one of an earlier call would tell of earlier points
             write_text(as_text(rows), book)
             print(f"{book} is for {name.capitalize()}'s gradebook.")
+            if name == "moodle":
+                pages.for_moodle(dict.fromkeys(row.learner for row in rows), feedback, book.with_suffix(".zip"))
+                print(f'{book.with_suffix(".zip")} is for its "Upload multiple feedback files in a zip".')
     for remark in nobody:
         print(table.printable(remark), file=sys.stderr)
 

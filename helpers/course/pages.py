@@ -4,14 +4,17 @@ import hashlib
 import html
 import re
 import unicodedata
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from helpers.checks.registry import EXERCISES, PROJECT_ID, PROJECT_TITLE
 from helpers.course.gradebook import BY_HAND
+from helpers.course.handin import name_and_number
 from helpers.course.notebook import write_text
 from helpers.course.table import Row, printable, shares_of_points, summary
+from helpers.download import written_aside
 
 _BINS = 10
 _STYLE = """
@@ -58,6 +61,26 @@ def write(rows: list[Row], overview: Path, folder: Path, remarks: Sequence[str] 
     for learner, theirs in own.items():
         write_text(feedback(learner, theirs), folder / page_name(learner))
     write_text(_overview(rows, own, folder.name, remarks), overview)
+
+
+def for_moodle(learners: Iterable[str], folder: Path, target: Path) -> None:
+    """Write the pages into a zip as Moodle takes feedback back: in folders that are named like those it exported.
+
+    Moodle's own reader, mod/assign/feedback/file/importziplib.php, cuts such a name at _: a full name, the number, the
+    type of the plugin, and the plugin.
+
+    Args:
+        learners: whose pages; who has no number of Moodle's is left out.
+        folder: where the pages are.
+        target: the zip.
+    """
+    with written_aside(target) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
+        for learner in learners:
+            name, number = name_and_number(learner)
+            if number:
+                full_name = re.sub(r"[^\w .'-]|_", " ", printable(name))
+                page = (folder / page_name(learner)).read_bytes()
+                archive.writestr(f"{full_name}_{number}_assignsubmission_file/feedback.html", page)
 
 
 def page_name(learner: str) -> str:
