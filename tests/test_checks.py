@@ -42,7 +42,7 @@ def answer_in(path: Path):
 def verdict_on(path: Path, seed: int):
     asked = exercise(path.parent.name)
     inputs = asked.inputs(seed)
-    return asked.verdict(inputs, asked.call(answer_in(path), inputs))
+    return asked.verdict(inputs, plain.validated(asked.call(answer_in(path), inputs), asked.outputs))  # as in a grading
 
 
 def named(path: Path) -> str:

@@ -37,6 +37,7 @@ POLICY_AND_REFERENCE_LOGPROBS_OUTPUTS = {
     "policy_varies": bool,  # another result when called again: dropout
     "reference": Tensor,
     "reference_kind": str,
+    "reference_has_gradient": bool,
     "rows_read": int,  # by the model that was given: two passes over the batch, unless a copy read them
     "adapter_on": bool,  # these five: of the model, afterwards
     "mode_changed": bool,
