@@ -140,7 +140,8 @@ def _trained(run: str, before: dict[str, Tensor], moved: str, generator: torch.G
     for tensor, value in before.items():
         after[tensor] = value + (size * torch.randn(value.shape, generator=generator) if tensor in _ADAPTER else 0)
     if run == "base trained":
-        after[moved].view(-1)[:2] += torch.tensor([_STEP, -_STEP])
+        inner = 1 + torch.randperm(after[moved].numel() - 2, generator=generator)[:2]  # neither the first nor the last
+        after[moved].view(-1)[inner] += torch.tensor([_STEP, -_STEP])
     if run == "reordered":
         after = dict(reversed(after.items()))
     if run == "second adapter":
