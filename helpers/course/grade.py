@@ -34,7 +34,6 @@ from helpers.download import temporary_folder
 
 GRADED = tuple(sorted((*EXERCISES, PROJECT_ID)))  # in the order of the table
 _LESSONS = sorted({name.split(".")[0] for name in GRADED})
-_MOST_NAMES = 10  # of skipped files, in one line
 _GIB_A_JOB = 2
 UNSAFE = "--unsafe: answers run WITHOUT ISOLATION, with your rights, on your files. Only for submissions you trust."
 
@@ -295,10 +294,8 @@ def _handed_in(folder: Path, refused: list[tuple[Path, str]], args: argparse.Nam
 
 def _print_skipped(skipped: dict[str, list[str]]) -> None:
     for why, names in skipped.items():
-        if not names:
-            continue
-        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        print(f"skipped ({why}): {table.printable(', '.join(names[:_MOST_NAMES]))}{more}", file=sys.stderr)
+        if names:
+            print(f"skipped ({why}): {table.first_of(names)}", file=sys.stderr)
 
 
 @contextlib.contextmanager

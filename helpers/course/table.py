@@ -17,7 +17,7 @@ COLUMNS = (
     *("handed_in", "late", "isolation"),
 )
 _BEFORE_A_FORMULA = " \t\"'"
-_MOST_NAMES, _MOST_OF_A_HINT = 8, 120  # in a line of the summary; letters of a hint
+_MOST_NAMES, _MOST_OF_A_HINT = 10, 120  # in a line of the summary; letters of a hint
 STATUSES = ("ok", "missing", "refused", "crash", "timeout")
 
 
@@ -91,7 +91,7 @@ def summary(rows: list[Row]) -> str:
         lines.append(f"most frequent hint: {hint} (exercise {exercise}, {count}): {said}")
     for status in ("refused", "timeout"):
         if names := list(dict.fromkeys(row.learner for row in rows if row.status == status)):
-            lines.append(f"{status}, to be looked at: {_first(names)}")
+            lines.append(f"{status}, to be looked at: {first_of(names)}")
     lessons = {}
     for row in rows:
         lessons.setdefault(row.exercise[0], set()).add(row.status)
@@ -108,12 +108,13 @@ def moved(rows: list[Row], before: list[list]) -> list[str]:
         for learner, exercise, points in before
         if now.get((learner, exercise), points) != points
     ]
-    return [f"points that the grading before gave otherwise: {_first(new)}"] if new else []
+    return [f"points that the grading before gave otherwise: {first_of(new)}"] if new else []
 
 
-def _first(names: list[str]) -> str:
+def first_of(names: list[str]) -> str:
+    """The first names, and how many more there are."""
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more
+    return printable(", ".join(names[:_MOST_NAMES])) + more
 
 
 def _kind(row: Row) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_each, call_for_number, texts_outputs
+from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_again, call_for_each, call_for_number, texts_outputs
 
 SHAPES = {"": (16, 16), "tall_": (12, 8), "wide_": (8, 12)}  # of the updates: square, and more rows or columns
 LOSS_OF_RANK_OUTPUTS = {
@@ -50,15 +50,10 @@ def loss_of_rank_inputs(seed: int) -> dict:
 
 
 def call_loss_of_rank(answer: Callable, inputs: dict) -> dict:
-    """Call the answer on each update. An error on one that is not square is a kind of result."""
-    found = {"inputs_changed": False}
-    for shape in SHAPES:
-        try:
-            one = call_for_number(answer, {"update": inputs[f"{shape}update"], "r": inputs["r"]})
-        except Exception as error:
-            if not shape:
-                raise
-            one = {"output": 0.0, "kind": f"an error ({type(error).__name__})"[:60], "inputs_changed": False}
+    """Call the answer on each update."""
+    found = call_for_number(answer, {name: inputs[name] for name in ("update", "r")})
+    for shape in list(SHAPES)[1:]:
+        one = call_again(call_for_number, answer, {"update": inputs[f"{shape}update"], "r": inputs["r"]})
         found |= {f"{shape}output": one["output"], f"{shape}kind": one["kind"]}
         found["inputs_changed"] |= one["inputs_changed"]
     return found

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.observe import TENSOR_OUTPUTS, call_for_number, call_for_tensor, kind
+from helpers.checks.calls.observe import TENSOR_OUTPUTS, call_again, call_for_number, call_for_tensor, kind
 
 KL_PER_POSITION_OUTPUTS, call_kl_per_position = TENSOR_OUTPUTS, call_for_tensor
 TOKEN_REWARDS_OUTPUTS = {**TENSOR_OUTPUTS, "cut_output": Tensor, "cut_kind": str}
@@ -108,10 +108,7 @@ def cut(inputs: dict) -> dict:
 def call_token_rewards(answer: Callable, inputs: dict) -> dict:
     """Call the answer on the inputs, and on the same without padding behind the longest response."""
     found = call_for_tensor(answer, inputs)
-    try:
-        other = call_for_tensor(answer, cut(inputs))
-    except Exception as error:
-        other = {"output": torch.empty(0), "kind": f"an error ({type(error).__name__})"[:60], "inputs_changed": False}
+    other = call_again(call_for_tensor, answer, cut(inputs))
     changed = found["inputs_changed"] or other["inputs_changed"]
     return {**found, "inputs_changed": changed, "cut_output": other["output"], "cut_kind": other["kind"]}
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_number, call_for_texts, texts_outputs
+from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_again, call_for_number, call_for_texts, texts_outputs
 
 PROMPTS_NEEDED_OUTPUTS = {**NUMBER_OUTPUTS, "other_output": float, "other_kind": str}
 BEST_CHECKPOINT_OUTPUTS = {
@@ -149,10 +149,7 @@ def call_best_checkpoint(answer: Callable, inputs: dict) -> dict:
     """Call the answer on the log, and on two short ones, in which the first and the last checkpoint are the best."""
     found = call_for_number(answer, inputs)
     for end in ("first", "last"):
-        try:
-            other = call_for_number(answer, at_an_end(inputs, end))
-        except Exception as error:
-            other = {"output": 0.0, "kind": f"an error ({type(error).__name__})"[:60], "inputs_changed": False}
+        other = call_again(call_for_number, answer, at_an_end(inputs, end))
         found |= {f"{end}_output": other["output"], f"{end}_kind": other["kind"]}
         found["inputs_changed"] |= other["inputs_changed"]
     return found

@@ -46,6 +46,15 @@ def call_for_number(answer: Callable, inputs: dict) -> dict:
     return {"output": float(value) if is_number else 0.0, "kind": known, "inputs_changed": changed}
 
 
+def call_again(call: Callable, answer: Callable, inputs: dict) -> dict:
+    """Call for a number or a tensor on other inputs, too; an error, which the first did not raise, is a kind."""
+    try:
+        return call(answer, inputs)
+    except Exception as error:
+        nothing = torch.empty(0) if call is call_for_tensor else 0.0
+        return {"output": nothing, "kind": f"an error ({type(error).__name__})"[:MOST_KIND], "inputs_changed": False}
+
+
 def call_for_text(answer: Callable, inputs: dict) -> dict:
     """The same, for a name out of a few; "other" where it is no short name."""
     value, changed = _called(answer, inputs)

@@ -45,8 +45,7 @@ def loss_of_rank_verdict(inputs: dict, outputs: dict) -> Verdict:
         due = (squares[r:].sum() / squares.sum()).sqrt().item()
         one = {"output": outputs[f"{shape}output"], "kind": outputs[f"{shape}kind"]}
         one["inputs_changed"] = outputs["inputs_changed"]
-        causes = [("square_alone", one["output"])] if shape else _rank_causes(update, r)
-        verdict = number_verdict(one, due, causes, _RANK_HINTS)
+        verdict = number_verdict(one, due, () if shape else _rank_causes(update, r), _RANK_HINTS)
         if shape and not verdict.passed:
             got = f"{verdict.got} for an update of shape {tuple(update.shape)}"
             return replace(verdict, got=got, hint=_RANK_HINTS["square_alone"], hint_name="square_alone")

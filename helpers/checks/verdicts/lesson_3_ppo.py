@@ -196,7 +196,7 @@ def _guarded(p: Tensor, q: Tensor) -> Iterator[Tensor]:
             yield (p.exp() * (more(p).log() - more(q).log())).sum(-1)
             yield (p.exp() * (p - more(q).log())).sum(-1)
             yield (more(p) * (more(p).log() - more(q).log())).sum(-1)
-            yield (p.exp() * (more(p - q).log() if least < 1e-4 else p - q)).sum(-1)
+            yield (p.exp() * more(p - q).log()).sum(-1)
     for most in (1, 2, 3, 5, 8, 10):
         yield (p.exp() * (p - q).clamp(-most, most)).sum(-1)
 
