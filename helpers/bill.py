@@ -1,6 +1,6 @@
 """The memory bill of an RLHF run, predicted line by line from a model's configuration; everything in bytes.
 
-For models of the architectures Llama, Mistral and Qwen2 (SmolLM2, Llama, Qwen2.5 …) under PyTorch's
+For models of the architectures Llama, Mistral, Qwen2 and Qwen3 (SmolLM2, Llama, Qwen2.5, Qwen3 …) under PyTorch's
 `scaled_dot_product_attention`, with all sequences of one length; what has other layers is refused. `helpers.memory`
 counts the same lines on a live model.
 """
@@ -21,7 +21,7 @@ LINES = (
     "rollout buffers",
 )
 BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "8bit": 1}
-ARCHITECTURES = ("llama", "mistral", "qwen2")
+ARCHITECTURES = ("llama", "mistral", "qwen2", "qwen3")
 LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -81,16 +81,20 @@ def linear_shapes(config: Any) -> dict[str, tuple[int, int]]:
 
 def parameters(config: Any) -> dict[str, int]:
     """How many weights are in linear layers, how many rows these have, and how many weights are elsewhere: embedding,
-    norms, output layer, and the biases of queries, keys and values that Qwen2 has."""
+    norms, output layer, and the biases of queries, keys and values that Qwen2 has.
+
+    Qwen3 has two norms more in each layer, of the queries and of the keys, each of the width of a head.
+    """
     of_layer = linear_shapes(config)
     shapes, biased = of_layer.values(), ("q_proj", "k_proj", "v_proj") if config.model_type == "qwen2" else ()
     embeddings = config.vocab_size * config.hidden_size * (1 if config.tie_word_embeddings else 2)
+    of_heads = 2 * _head_dim(config) if _norms_heads(config) else 0
     return {
         "linear": config.num_hidden_layers * sum(rows * columns for rows, columns in shapes),
         "linear_rows": config.num_hidden_layers * sum(rows for rows, _ in shapes),
         "other": embeddings
         + (2 * config.num_hidden_layers + 1) * config.hidden_size
-        + config.num_hidden_layers * sum(of_layer[name][0] for name in biased),
+        + config.num_hidden_layers * (of_heads + sum(of_layer[name][0] for name in biased)),
     }
 
 
@@ -126,7 +130,8 @@ def activation_bytes(config: Any, run: Run) -> int:
     - On a CPU, attention in float32 is one operation, which keeps its output and what came in. On a GPU, where keys are
       shared by groups of heads, it runs in steps: each head has its own copy of the keys and values, and the attention
       weights are kept, for each token one for every token.
-    - A frozen norm keeps its input and 1 / rms; a trained one also keeps what it scales.
+    - A frozen norm keeps its input and 1 / rms; a trained one also keeps what it scales. Qwen3 has a norm of each head
+      of the queries and of the keys, too.
     - LoRA without dropout keeps nothing that another layer with the same input does not keep already, but A x. Dropout
       gives each adapter an input of its own, and a mask as large (float32 on a CPU, one byte a number on a GPU).
     - In the first layer of a frozen base, what comes before the first adapter gets no gradient and keeps nothing. So
@@ -187,8 +192,8 @@ def predicted_bill(config: Any, run: Run) -> dict[str, int]:
 def _refuse_other_architectures(config: Any) -> None:
     if config.model_type not in ARCHITECTURES:
         raise ValueError(
-            f"model_type={config.model_type!r} is not predicted, only {', '.join(ARCHITECTURES)}: others have norms "
-            "of queries and keys (Qwen3) or other layers."
+            f"model_type={config.model_type!r} is not predicted, only {', '.join(ARCHITECTURES)}: others have more "
+            "norms (Gemma), experts or other layers."
         )
     wanted = {"attention_bias": False, "mlp_bias": False, "attention_dropout": 0, "hidden_act": "silu"}
     for setting, value in wanted.items():
@@ -198,6 +203,10 @@ def _refuse_other_architectures(config: Any) -> None:
 
 def _head_dim(config: Any) -> int:
     return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+
+
+def _norms_heads(config: Any) -> bool:
+    return config.model_type == "qwen3"
 
 
 def _kept_by_layer(config: Any, run: Run, gradient_enters: bool) -> dict[str, int]:
@@ -210,11 +219,11 @@ def _kept_by_layer(config: Any, run: Run, gradient_enters: bool) -> dict[str, in
     trains_base = run.adapter_rank == 0
     kept: dict[str, int] = {}
 
-    def norm(x: str, gradient: bool) -> bool:
+    def norm(x: str, gradient: bool, numbers: int = width, norms: int = 1) -> bool:
         if gradient:
-            kept.update({x: width, f"1 / rms of {x}": 1})
+            kept.update({x: numbers, f"1 / rms of {x}": norms})
         if trains_base:
-            kept[f"normalised {x}"] = width
+            kept[f"normalised {x}"] = numbers
         return gradient or trains_base
 
     def linear(name: str, x: str, gradient: bool) -> bool:
@@ -233,6 +242,9 @@ def _kept_by_layer(config: Any, run: Run, gradient_enters: bool) -> dict[str, in
 
     gradient = norm("layer input", gradient_enters)
     needed = [linear(name, "attention input", gradient) for name in ("q_proj", "k_proj", "v_proj")]
+    if _norms_heads(config):
+        heads, kv_heads = config.num_attention_heads, config.num_key_value_heads
+        needed[:2] = norm("raw queries", needed[0], queries, heads), norm("raw keys", needed[1], keys, kv_heads)
     if any(needed) and run.on_gpu and keys < queries:
         query, key, _ = needed  # a product keeps a factor only if the other one needs a gradient
         kept.update({"queries": queries * key, "keys": queries * query, "values": queries * (query or key)})

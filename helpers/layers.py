@@ -1,4 +1,4 @@
-"""Norm, attention, gated block and LoRA of Llama, Mistral and Qwen2, with less time and memory for their backward.
+"""Norm, attention, gated block and LoRA of Llama, Mistral, Qwen2 and Qwen3, with less time and memory for a backward.
 
 Shazeer, 2020, "GLU Variants Improve Transformer", equation 6 (SwiGLU); Zhang & Sennrich, 2019, "Root Mean Square Layer
 Normalization", equation 4; Vaswani et al., 2017, "Attention Is All You Need", equation 1; Hu et al., 2021, "LoRA:
@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear, silu
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-_MODELS = ("Llama", "Mistral", "Qwen2")  # of transformers; a class of another model may compute another function
+_MODELS = ("Llama", "Mistral", "Qwen2", "Qwen3")  # of transformers; another model's class may compute another function
 SHORT_ATTENTION = 2**20  # attention weights of a layer; PyTorch's own way, which never has them all, is for more
 WEIGHTS_AT_ONCE = 2**17  # of them, in the backward
 

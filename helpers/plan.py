@@ -189,9 +189,11 @@ def _step(shape: Shape, job: Job) -> dict[str, int]:
 def kept_by_layer(shape: Shape, job: Job) -> int:
     """Bytes that one adapted layer keeps for the backward of each token, with padded prompts (a mask).
 
-    Equal to what is counted on a live model on a CPU, but for the first layer, whose norm keeps nothing:
+    Equal to what is counted on a live model on a CPU, but for the first layer, where the norm and that of the keys keep
+    nothing:
 
     - A norm of a Llama keeps its input in float32 and 1 / rms; LayerNorm keeps its input once for both of GPT-NeoX.
+      Qwen3 has one of each head of the queries and of the keys, too.
     - Attention keeps queries, keys and values at the width of the queries (grouped ones are repeated), its output, a
       float32 a head, and its mask: one number for each token before. On a GPU, grouped keys in float32 without padding
       take another way, which keeps its weights, one for each head and token before, and no output: the larger counts.
@@ -218,6 +220,8 @@ def kept_by_layer(shape: Shape, job: Job) -> int:
     if shape.family == "gpt_neox":  # one input of both norms; values are a view of all that `query_key_value` returned
         return kept + number * (3 * width + 4 + inner) + eight * number * (2 * width + inner)
     normed, gated = number if lean else 4, 2 if job.method == "ppo" else 3
+    if shape.norms_heads:
+        kept += normed * (shape.queries + shape.keys) + 4 * (shape.heads + shape.kv_heads)
     return kept + 2 * (normed * width + 4) + gated * number * inner + eight * number * (width + inner)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-FAMILIES = ("llama", "mistral", "qwen2", "gpt_neox")
+FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "gpt_neox")
 GPUS = {  # MiB, as nvidia-smi shows them
     "t4": 15_360,
     "a10g": 23_028,
@@ -58,6 +58,11 @@ class Shape:
         return self.kv_heads * (self.head_dim or self.width // self.heads)
 
     @property
+    def norms_heads(self) -> bool:
+        """Each head of the queries and of the keys goes through a norm."""
+        return self.family == "qwen3"
+
+    @property
     def linear(self) -> dict[str, tuple[int, int]]:
         """(outputs, inputs) of each linear layer of one block."""
         width, inner, queries, keys = self.width, self.inner, self.queries, self.keys
@@ -94,7 +99,8 @@ class Shape:
         """Weights that stay as they are when linear layers are quantized: embedding, output layer, norms, biases."""
         embeddings = (1 if self.tied else 2) * self.vocabulary * self.width
         of_a_norm = (2 if self.family == "gpt_neox" else 1) * self.width  # LayerNorm has a bias, RMSNorm has none
-        return embeddings + (2 * self.layers + 1) * of_a_norm + self.biases
+        of_heads = 2 * self.queries // self.heads if self.norms_heads else 0
+        return embeddings + (2 * self.layers + 1) * of_a_norm + self.layers * of_heads + self.biases
 
     @property
     def parameters(self) -> int:
@@ -147,21 +153,25 @@ def named(name: str) -> Shape | None:
     return next((shape for shape in MODELS.values() if shape.name.lower() == name.lower()), None)
 
 
-def _llama(name: str, hub: str, sizes: tuple[int, ...], tied: bool = False, family: str = "llama") -> Shape:
-    return Shape(name, family, *sizes, tied, HUB + hub)
+def _llama(name: str, hub: str, sizes: tuple[int, ...], tied=False, family="llama", head_dim=0) -> Shape:
+    return Shape(name, family, *sizes, tied, HUB + hub, head_dim)
 
 
 _ALL = (  # sizes: layers, width, inner, heads, kv_heads, vocabulary
     _llama("SmolLM2-135M", "HuggingFaceTB/SmolLM2-135M-Instruct", (30, 576, 1536, 9, 3, 49152), tied=True),
     _llama("Qwen2.5-0.5B", "Qwen/Qwen2.5-0.5B", (24, 896, 4864, 14, 2, 151936), tied=True, family="qwen2"),
+    _llama("Qwen3-0.6B", "Qwen/Qwen3-0.6B", (28, 1024, 3072, 16, 8, 151936), tied=True, family="qwen3", head_dim=128),
     _llama("Llama-3.2-1B", "meta-llama/Llama-3.2-1B", (16, 2048, 8192, 32, 8, 128256), tied=True),
     _llama("SmolLM2-1.7B", "HuggingFaceTB/SmolLM2-1.7B", (24, 2048, 8192, 32, 32, 49152), tied=True),
     _llama("Llama-3.2-3B", "meta-llama/Llama-3.2-3B", (28, 3072, 8192, 24, 8, 128256), tied=True),
     _llama("Llama-2-7B", "meta-llama/Llama-2-7b-hf", (32, 4096, 11008, 32, 32, 32000)),
     _llama("Mistral-7B", "mistralai/Mistral-7B-v0.1", (32, 4096, 14336, 32, 8, 32000), family="mistral"),
+    _llama("Qwen2.5-7B", "Qwen/Qwen2.5-7B", (28, 3584, 18944, 28, 4, 152064), family="qwen2"),
     _llama("Llama-3.1-8B", "meta-llama/Llama-3.1-8B", (32, 4096, 14336, 32, 8, 128256)),
+    _llama("Qwen3-8B", "Qwen/Qwen3-8B", (36, 4096, 12288, 32, 8, 151936), family="qwen3"),
     _llama("Llama-2-13B", "meta-llama/Llama-2-13b-hf", (40, 5120, 13824, 40, 40, 32000)),
     _llama("GPT-NeoX-20B", "EleutherAI/gpt-neox-20b", (44, 6144, 24576, 64, 64, 50432), family="gpt_neox"),
+    _llama("Qwen3-32B", "Qwen/Qwen3-32B", (64, 5120, 25600, 64, 8, 151936), family="qwen3", head_dim=128),
     _llama("LLaMA-65B", "huggyllama/llama-65b", (80, 8192, 22016, 64, 64, 32000)),
     _llama("Llama-3.1-70B", "meta-llama/Llama-3.1-70B", (80, 8192, 28672, 64, 8, 128256)),
 )

@@ -9,7 +9,14 @@ from conftest import tiny_llama
 from peft import LoraConfig, get_peft_model
 from tiny_ppo import FLOATS, PRECISIONS, config_of, llama, policy_of, reproducible, trainer_of, uneven_tokens
 from torch import nn
-from transformers import MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import (
+    MistralConfig,
+    MistralForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, AttentionInterface
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
@@ -46,15 +53,25 @@ def test_lean_layers_give_the_logits_to_the_bit_and_the_gradients_to_rounding(pr
     assert all(distance(mine, theirs) < rounding for mine, theirs in zip(found, due, strict=True))
 
 
-@pytest.mark.parametrize("kind", [(MistralForCausalLM, MistralConfig), (Qwen2ForCausalLM, Qwen2Config)])
-def test_lean_layers_of_other_models_give_their_numbers(kind):
-    model, config = kind
+@pytest.mark.parametrize(
+    ("model", "config", "norms"),
+    [
+        (MistralForCausalLM, MistralConfig, 2),
+        (Qwen2ForCausalLM, Qwen2Config, 2),
+        (Qwen3ForCausalLM, Qwen3Config, 4),  # of queries and keys, too
+    ],
+)
+def test_lean_layers_of_other_models_give_their_numbers(model, config, norms):
     torch.manual_seed(0)
-    base = model(config(**SIZES, num_hidden_layers=2, vocab_size=103, max_position_embeddings=64)).bfloat16().train()
+    sizes = {"num_hidden_layers": 2, "vocab_size": 103, "max_position_embeddings": 64, "head_dim": 24}
+    base = model(config(**SIZES, **sizes)).bfloat16().train()
+    for name, parameter in base.named_parameters():
+        if "norm" in name:
+            torch.nn.init.uniform_(parameter, 0.5, 2)
     policy = policy_of(base.requires_grad_(False), moved=0.5, layers_to_transform=[0])
     due = logits_and_gradients(policy)
     with lean_layers(policy):
-        assert sum("forward" in vars(module) for module in policy.modules()) == 2 + (2 * 2 + 1) + 2
+        assert sum("forward" in vars(module) for module in policy.modules()) == 2 + (2 * norms + 1) + 2
         found = logits_and_gradients(policy)
     assert torch.equal(found[0], due[0])
     assert all(distance(mine, theirs) < 2e-2 for mine, theirs in zip(found, due, strict=True))
@@ -101,6 +118,10 @@ class Qwen2Attention(LlamaAttention):
     pass
 
 
+class Qwen3Attention(LlamaAttention):
+    pass
+
+
 class EncoderAttention(LlamaAttention):
     is_causal = False
 
@@ -138,7 +159,7 @@ def by_hand(queries, keys, values, mask, scale: float):
     return output.transpose(1, 2)
 
 
-@pytest.mark.parametrize("kind", [LlamaAttention, MistralAttention, Qwen2Attention])
+@pytest.mark.parametrize("kind", [LlamaAttention, MistralAttention, Qwen2Attention, Qwen3Attention])
 def test_attention_of_each_model_is_lean(kind):
     given, mask = drawn_attention()
     with lean_layers(nn.Module()):

@@ -23,6 +23,8 @@ from transformers import (
     LlamaConfig,
     Qwen2Config,
     Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
 )
 
 from helpers import __main__ as command
@@ -44,14 +46,18 @@ SIZES = {"num_hidden_layers": 3, "hidden_size": 64, "intermediate_size": 256, "n
 PUBLISHED_WEIGHTS = {  # what the hub counts in the files, but GPT-NeoX: its model card; LLaMA-65B: "65.2B" in its paper
     "SmolLM2-135M": 134_515_008,
     "Qwen2.5-0.5B": 494_032_768,
+    "Qwen3-0.6B": 596_049_920,
     "Llama-3.2-1B": 1_235_814_400,
     "SmolLM2-1.7B": 1_711_376_384,
     "Llama-3.2-3B": 3_212_749_824,
     "Llama-2-7B": 6_738_415_616,
     "Mistral-7B": 7_241_732_096,
+    "Qwen2.5-7B": 7_615_616_512,
     "Llama-3.1-8B": 8_030_261_248,
+    "Qwen3-8B": 8_190_735_360,
     "Llama-2-13B": 13_015_864_320,
     "GPT-NeoX-20B": 20_554_567_680,
+    "Qwen3-32B": 32_762_123_264,
     "LLaMA-65B": 65_285_660_672,
     "Llama-3.1-70B": 70_553_706_496,
 }
@@ -72,14 +78,22 @@ def tiny_neox(**sizes) -> GPTNeoXForCausalLM:
     return GPTNeoXForCausalLM(GPTNeoXConfig(**{**SIZES, "vocab_size": 200, **sizes})).train()
 
 
+def tiny_qwen2() -> Qwen2ForCausalLM:
+    return Qwen2ForCausalLM(Qwen2Config(**SIZES, num_key_value_heads=2, vocab_size=99)).train()
+
+
+def tiny_qwen3(**sizes) -> Qwen3ForCausalLM:
+    """Four heads of 24, two of the keys, on a width of 64."""
+    torch.manual_seed(0)
+    return Qwen3ForCausalLM(Qwen3Config(**SIZES | sizes, num_key_value_heads=2, head_dim=24, vocab_size=200)).train()
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_shapes_have_the_published_number_of_weights(name):
     assert MODELS[name].parameters == PUBLISHED_WEIGHTS[name]
 
 
-@pytest.mark.parametrize(
-    "model", [tiny_llama(), tiny_neox(), Qwen2ForCausalLM(Qwen2Config(**SIZES, num_key_value_heads=2, vocab_size=99))]
-)
+@pytest.mark.parametrize("model", [tiny_llama(), tiny_neox(), tiny_qwen2(), tiny_qwen3()])
 def test_shape_of_a_configuration_has_the_weights_of_its_model(model):
     assert shape_of(model.config, "tiny").parameters == sum(p.numel() for p in model.parameters())
 
@@ -127,8 +141,9 @@ def test_kv_cache_planned_is_that_of_the_bill():
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "8bit"])
 @pytest.mark.parametrize("top", [1, 3])
-def test_activations_planned_are_what_the_backbone_keeps(precision, top, tmp_path):
-    model = tiny_llama(num_hidden_layers=4)
+@pytest.mark.parametrize("tiny", [tiny_llama, tiny_qwen3])
+def test_activations_planned_are_what_the_backbone_keeps(tiny, precision, top, tmp_path):
+    model = tiny(num_hidden_layers=4)
     model = in_8bit(model, tmp_path) if precision == "8bit" else model.to(bill_dtype(precision))
     lora = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], layers_to_transform=list(range(4 - top, 4)))
     split = backbone.Backbone(get_peft_model(model.requires_grad_(False), lora).train())
@@ -141,7 +156,9 @@ def test_activations_planned_are_what_the_backbone_keeps(precision, top, tmp_pat
         split.top(states)
     counted = memory.stored_bytes(t for t in kept if t.untyped_storage().data_ptr() not in given)
     job = Job(precision=precision, r=4, batch=3, micro_batch=3, length=12, on_gpu=False)
-    assert 3 * 12 * top * plan.kept_by_layer(shape_of(model.config, "tiny"), job) == counted
+    shape = shape_of(model.config, "tiny")
+    of_first_keys = (job.number * shape.keys + 4 * shape.kv_heads) * shape.norms_heads  # these need no gradient
+    assert 3 * 12 * (top * plan.kept_by_layer(shape, job) - of_first_keys) == counted
 
 
 def bill_dtype(precision: str) -> torch.dtype:
@@ -151,9 +168,11 @@ def bill_dtype(precision: str) -> torch.dtype:
 @pytest.mark.parametrize(
     ("prompt", "layers"), [(16, "all"), (32, "all"), (80, "top")], ids=["short", "long", "one long layer"]
 )
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16", "8bit"])
-def test_tensors_planned_are_those_of_an_update_of_the_trainer(precision, prompt, layers, tmp_path):
-    model = tiny_llama(num_hidden_layers=4, hidden_size=128, intermediate_size=512, num_attention_heads=8)
+@pytest.mark.parametrize(
+    ("tiny", "precision"), [*((tiny_llama, name) for name in ("fp32", "fp16", "bf16", "8bit")), (tiny_qwen3, "bf16")]
+)
+def test_tensors_planned_are_those_of_an_update_of_the_trainer(tiny, precision, prompt, layers, tmp_path):
+    model = tiny(num_hidden_layers=4, hidden_size=128, intermediate_size=512, num_attention_heads=8)
     model = in_8bit(model, tmp_path) if precision == "8bit" else model.to(bill_dtype(precision))
     where = None if layers == "all" else [3]
     lora = LoraConfig(r=8, target_modules=["q_proj", "v_proj"], layers_to_transform=where, task_type="CAUSAL_LM")
@@ -228,6 +247,15 @@ def test_full_bill_counts_the_biases_of_qwen2():
     more = {line: found[line] - without[line] for line in found if found[line] != without[line]}
     biases = 24 * (896 + 2 * 128)
     assert more == {"weights": 4 * 4 * biases, "gradients": 2 * 4 * biases, "optimizer state": 2 * 8 * biases}
+
+
+def test_full_bill_counts_the_norms_of_qwen3():
+    shape, job = MODELS["Qwen3-0.6B"], Job("full", "fp32")
+    without, found = (plan.full_bill(of, job) for of in (replace(shape, family="llama"), shape))
+    more = {line: found[line] - without[line] for line in found if found[line] != without[line]}
+    norms, kept = 28 * 2 * 128, 28 * (2 * (16 + 8) * 128 + 16 + 8)  # kept a token: what came in, normalised, 1 / rms
+    weights = {"weights": 4 * 4 * norms, "gradients": 2 * 4 * norms, "optimizer state": 2 * 8 * norms}
+    assert more == weights | {"activations": 2 * 4 * job.micro_batch * job.length * kept}
 
 
 def test_what_enters_a_layer_is_a_tenth_or_less_of_what_it_keeps():

@@ -13,10 +13,10 @@ call_gradient_of_lora_b = call_for_tensor
 def trained_weights_inputs(seed: int) -> dict:
     """The linear layers of a model of 13 blocks, and what a LoraConfig says.
 
-    Adapted are 3 of the 13 blocks, 1 and 11 among them, so that "1" in a name is not enough; and two of five layers,
-    none of them square. `fused_q_proj` ends like `q_proj` and is none. Blocks differ in size, as in a pruned
-    model, so that a block next to the right one shows; and no layer gives out as much as another takes in, for A alone
-    of one would be as large as B of the other.
+    Adapted are 3 of the 13 blocks, 1 and 12 among them, so that "1" in a name is not enough, nor "2" in the list; and
+    two of five layers, none of them square. `fused_q_proj` ends like `q_proj` and is none. Blocks differ in size, as in
+    a pruned model, so that a block next to the right one shows; and no layer gives out as much as another takes in, for
+    A alone of one would be as large as B of the other.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -38,7 +38,7 @@ def trained_weights_inputs(seed: int) -> dict:
             "q_proj",
             ("v_proj", "up_proj", "down_proj")[size(0, 3)],
         ],
-        "layers_to_transform": [1, size(2, 10), 11],
+        "layers_to_transform": [1, size(3, 10), 12],
     }
 
 

@@ -54,7 +54,8 @@ def policy_and_reference_logprobs_inputs(seed: int) -> dict:
         torch.manual_seed(seed)
         weights = model_weights(r, size=0.3)
         tokens = torch.randint(3, 29, (3, 9))
-    return {"tokens": tokens, "r": r, "lora_alpha": lora_alpha, "lora_dropout": 0.3, **weights}
+        lora_dropout = int(torch.randint(4, 9, ())) / 20  # drawn: to put back what was typed in is not enough
+    return {"tokens": tokens, "r": r, "lora_alpha": lora_alpha, "lora_dropout": lora_dropout, **weights}
 
 
 def call_policy_and_reference_logprobs(answer: Callable, inputs: dict) -> dict:

@@ -24,6 +24,8 @@ _TRAINED_WEIGHTS_HINTS = {
     "r.",
     "digits_in_the_name": 'You looked for the digits of a block\'s number anywhere in the name: "1" is in "10" and '
     '"11" too. Split the name at its dots and compare whole numbers.',
+    "digits_in_the_list": "You looked for a block's number in the list written as text: \"2\" is in \"[1, 12]\" too. "
+    "Compare whole numbers: int(…) in layers_to_transform.",
     "nothing_counted": "No layer met your conditions. A part of a name is a string, and `layers_to_transform` holds "
     'whole numbers: "11" is not 11.',
     "one_of_two": "You counted layers that meet one of the two conditions. A layer needs both, the block and the name: "
@@ -77,6 +79,7 @@ def _counting_causes(linears, r, lora_alpha, target_modules, layers_to_transform
 
     due = total()
     yield "digits_in_the_name", total(layer=lambda name: any(str(n) in name for n in layers_to_transform))
+    yield "digits_in_the_list", total(layer=lambda name: name.split(".")[2] in str(layers_to_transform))
     for target in (
         lambda name: name.endswith(tuple(target_modules)),
         lambda name: any(t in name for t in target_modules),
