@@ -19,8 +19,10 @@ from torch.utils.checkpoint import checkpoint
 
 from helpers.adapters import reference as without_adapters
 from helpers.eight_bit import read_rows_alone
+from helpers.layers import forwards
 from helpers.products import product
 
+LAYERS, FINAL_NORMS = ("layers", "h"), ("norm", "ln_f", "final_layer_norm", "final_layernorm")
 CHUNK_LOGITS = 2**19  # logits that exist at the same time
 LONG_TEXT = 64  # tokens, padding included; of longer ones the backward computes some layers again
 TRUNK_TEXT = 256  # tokens; of shorter texts the trunk reads as many more at once
@@ -28,32 +30,37 @@ TRUNK_TEXT = 256  # tokens; of shorter texts the trunk reads as many more at onc
 
 @dataclass(frozen=True)
 class TrunkStates:
-    """What enters the first adapted layer: hidden states (batch, length, width), and the layer's other arguments."""
+    """What enters the first adapted layer: hidden states (batch, length, width), and the other arguments of layers.
+
+    Arguments go by the kind of a layer: in Gemma 3, those that attend to a few tokens before get a mask of their own.
+    """
 
     hidden: Tensor
-    arguments: dict[str, Any]
+    arguments: dict[str, dict[str, Any]]
 
     def rows(self, index: Tensor | slice) -> "TrunkStates":
         """The states of some sequences of the batch."""
         batch = len(self.hidden)
 
         def pick(value):
+            if isinstance(value, dict):
+                return {name: pick(part) for name, part in value.items()}
             if isinstance(value, tuple):
                 return tuple(pick(part) for part in value)
             return value[index] if isinstance(value, Tensor) and value.dim() and len(value) == batch else value
 
-        return TrunkStates(self.hidden[index], {name: pick(value) for name, value in self.arguments.items()})
+        return TrunkStates(self.hidden[index], pick(self.arguments))
 
 
 class Backbone:
     """A peft model, split at the first layer that has an adapter; on a GPU its 8-bit layers read each text alone.
 
     Args:
-        model: a `PeftModel` whose base has `model.layers` (or `transformer.h`) and a final norm.
+        model: a `PeftModel` whose base is embedding, layers, final norm and output matrix.
         reference: None: the model without adapters; the name of a frozen adapter; or a model of its own.
 
     Raises:
-        ValueError: an adapter sits outside the layers, where `top` would not run it.
+        ValueError: an adapter sits outside the layers, where `top` would not run it, or the base has other parts.
     """
 
     def __init__(self, model: PeftModel, reference: str | nn.Module | None = None):
@@ -64,8 +71,9 @@ class Backbone:
         self.policy_adapter = model.active_adapter
         base = model.get_base_model()
         self.decoder = getattr(base, base.base_model_prefix)
-        self.layers = self.decoder.layers if hasattr(self.decoder, "layers") else self.decoder.h
-        self.norm = self.decoder.norm if hasattr(self.decoder, "norm") else self.decoder.ln_f
+        self.layers = _part(self.decoder, LAYERS)
+        self.norm = _part(self.decoder, FINAL_NORMS)
+        self.kinds = getattr(base.config, "layer_types", None) or ["layer"] * len(self.layers)
         self.output_layer = base.get_output_embeddings()
         self.first_adapted = _first_adapted(model, len(self.layers))
 
@@ -93,27 +101,31 @@ class Backbone:
             rows: sequences a pass of the layers; None: all.
         """
         states = self._entering(tokens, mask)
-        layers, rows = self.layers[: self.first_adapted], rows or len(tokens)
+        layers, rows = range(self.first_adapted), rows or len(tokens)
         for start in range(0, len(tokens), rows):
             part = states.rows(slice(start, start + rows))
-            part.hidden.copy_(_through(layers, part.hidden, part.arguments))
+            part.hidden.copy_(self._through(layers, part.hidden, part.arguments))
         return states
 
     def _entering(self, tokens: Tensor, mask: Tensor) -> TrunkStates:
-        """What enters the first layer."""
+        """What enters the first layer, and what each kind of layer is given beside: no layer is run."""
         positions = (mask.cumsum(1) - 1).clamp_min(0)
-        caught: list[TrunkStates] = []
+        kind_of, found = dict(zip(self.layers, self.kinds, strict=True)), {}
 
-        def catch(module, inputs, arguments):
-            names = list(inspect.signature(module.forward).parameters)  # GPT-2's mask comes without its name
+        def catch(layer, *inputs, **arguments):
+            names = list(inspect.signature(type(layer).forward).parameters)[1:]  # GPT-2's mask comes without its name
             arguments = dict(zip(names, inputs, strict=False)) | arguments
-            caught.append(TrunkStates(arguments.pop(names[0]).detach(), arguments))
-            raise _EnteringIsCaughtError
+            hidden = arguments.pop(names[0]).detach()
+            found.setdefault(kind_of[layer], arguments)
+            if len(found) == len(set(self.kinds)):
+                raise _EnteringIsCaughtError(hidden)
+            return hidden
 
-        hook = self.layers[0].register_forward_pre_hook(catch, with_kwargs=True)
-        with hook, contextlib.suppress(_EnteringIsCaughtError):
-            self.decoder(tokens, attention_mask=mask, position_ids=positions, use_cache=False)
-        return caught[0]
+        with forwards(dict.fromkeys(self.layers, catch)):
+            try:
+                self.decoder(tokens, attention_mask=mask, position_ids=positions, use_cache=False)
+            except _EnteringIsCaughtError as entering:
+                return TrunkStates(entering.args[0], found)
 
     def top(self, states: TrunkStates) -> Tensor:
         """Run the layers from the first adapted one on; (batch, length, width), behind the final norm.
@@ -126,12 +138,18 @@ class Backbone:
         same adapter must be on until then. How many do so depends on the length alone, so that smaller micro-batches
         never take more memory.
         """
-        hidden, layers = states.hidden, self.layers[self.first_adapted :]
-        trained = sum(_has_gradients(layer) for layer in layers)  # below a frozen adapter's, layers keep nothing
+        hidden, layers = states.hidden, range(self.first_adapted, len(self.layers))
+        trained = sum(_has_gradients(self.layers[layer]) for layer in layers)  # below a frozen adapter's, none is kept
         again = max(0, len(layers) - trained * LONG_TEXT // hidden.shape[1])
         for layer in layers[:again]:
-            hidden = checkpoint(_through, [layer], hidden, states.arguments, use_reentrant=False)
-        return self.norm(_through(layers[again:], hidden, states.arguments))
+            hidden = checkpoint(self._through, [layer], hidden, states.arguments, use_reentrant=False)
+        return self.norm(self._through(layers[again:], hidden, states.arguments))
+
+    def _through(self, layers: Sequence[int], hidden: Tensor, arguments: dict) -> Tensor:
+        for layer in layers:
+            output = self.layers[layer](hidden, **arguments[self.kinds[layer]])
+            hidden = output[0] if isinstance(output, tuple) else output
+        return hidden
 
     def response_logprobs(self, hidden: Tensor, responses: Tensor, temperature: float) -> Tensor:
         """Log-probabilities of response tokens; logits for no other position, and never for all at once.
@@ -212,14 +230,18 @@ class _TokenLogprobs(torch.autograd.Function):
 
 
 class _EnteringIsCaughtError(Exception):
-    """Ends a forward where the layers begin."""
+    """Ends a forward where every kind of layer was met; with what entered the first."""
 
 
-def _through(layers: Sequence[nn.Module], hidden: Tensor, arguments: dict) -> Tensor:
-    for layer in layers:
-        output = layer(hidden, **arguments)
-        hidden = output[0] if isinstance(output, tuple) else output
-    return hidden
+def _part(decoder: nn.Module, names: Sequence[str]) -> nn.Module:
+    """The layers or the final norm of a decoder, which architectures call by different names."""
+    found = next((name for name in names if hasattr(decoder, name)), None)
+    if found is None:
+        raise ValueError(
+            f"model: a {type(decoder).__name__} has none of {', '.join(names)}, where this trainer looks for a part of "
+            "it. Take a model of another architecture, such as Llama, Qwen3 or Gemma 3."
+        )
+    return getattr(decoder, found)
 
 
 def _first_adapted(model: PeftModel, layers: int) -> int:

@@ -132,7 +132,6 @@ def refuse_model(config: PPOConfig, model: nn.Module, ref_model: nn.Module | Non
     if any(getattr(module, "merged", False) for module in model.modules()):
         raise ValueError("model: the adapter is merged into the weights. Call model.unmerge_adapter() first.")
     _refuse_reentrant(model)
-    _refuse_layers_of_several_kinds(model)
     if ref_model is not None:
         if {id(p) for p in ref_model.parameters()} & {id(p) for p in trained.values()}:
             raise ValueError(
@@ -164,16 +163,6 @@ def _refuse_reentrant(model: nn.Module) -> None:
                 "trained. Call model.gradient_checkpointing_disable(): of long texts, this trainer computes layers "
                 "again by itself."
             )
-
-
-def _refuse_layers_of_several_kinds(model: nn.Module) -> None:
-    """Trunk and top give each layer the mask that the first one gets."""
-    kinds = sorted(set(getattr(model.config, "layer_types", None) or []))
-    if len(kinds) > 1:
-        raise ValueError(
-            f"model: its layers attend in different ways ({', '.join(kinds)}), and this trainer would give the mask of "
-            "the first to all of them. Take a model whose layers are alike."
-        )
 
 
 def refuse_tokenizer(config: PPOConfig, tokenizer: Any) -> None:

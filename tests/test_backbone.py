@@ -1,9 +1,11 @@
 """Trunk and top are the whole model, log-probabilities in chunks are those of full logits, and so are gradients."""
 
+from functools import partial
+
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from tiny_ppo import PRECISIONS, gpt2, llama, policy_of, uneven_tokens
+from tiny_ppo import PRECISIONS, config_of, gpt2, llama, other, policy_of, trainer_of, uneven_tokens
 from torch.nn import functional
 
 from helpers import backbone as module
@@ -12,7 +14,8 @@ from helpers.backbone import Backbone, full_batches, head_values, switch_dropout
 from helpers.eight_bit import lean
 from helpers.layers import lean_layers
 
-BASES = {"llama": llama, "gpt2": gpt2}
+OTHERS = ("qwen3", "gemma3_text", "smollm3", "olmo2", "phi3", "gpt_neox")
+BASES = {"llama": llama, "gpt2": gpt2, **{family: partial(other, family) for family in OTHERS}}
 LAYERS = {"all": [0, 1], "top": [1]}
 
 
@@ -167,16 +170,16 @@ def test_rows_of_the_states_are_those_of_the_batch(base, chosen):
 def test_trunk_in_parts_is_the_whole_one(base, rows):
     """The batch is as large as the sequences are long here, too; one text alone has no padding."""
     tokens, mask = (torch.cat([x, x.roll(1, 0), x[:3]])[:11] for x in uneven_tokens())
-    backbone, sizes = Backbone(policy_of(llama(num_hidden_layers=3) if base == "llama" else gpt2())), []
+    backbone, sizes = Backbone(policy_of(gpt2() if base == "gpt2" else BASES[base](num_hidden_layers=3))), []
     switch_dropout_off(backbone.model)
     positions = (mask.long().cumsum(1) - 1).clamp_min(0)
     inputs = {"attention_mask": mask.long(), "position_ids": positions, "output_hidden_states": True}
     due = backbone.decoder(tokens, **inputs).hidden_states[2]
-    backbone.layers[1].register_forward_pre_hook(lambda layer, inputs: sizes.append(len(inputs[0])))
+    backbone.layers[1].mlp.register_forward_pre_hook(lambda layer, inputs: sizes.append(len(inputs[0])))
     found = backbone.trunk(tokens, mask.long(), rows)
     torch.testing.assert_close(found.hidden[mask], due[mask])
     assert sizes == [min(rows, 11 - start) for start in range(0, 11, rows)]
-    assert found.arguments["attention_mask"].shape[0] == 11
+    assert all(arguments["attention_mask"].shape[0] == 11 for arguments in found.arguments.values())
 
 
 @pytest.mark.parametrize("base", BASES)
@@ -256,10 +259,30 @@ def test_model_whose_logits_have_a_bias_is_refused():
         Backbone(policy_of(base)).refuse_other_whole(tokens[:, :5], mask[:, :5].long())
 
 
+@pytest.mark.parametrize("missing", ["layers", "norm"])
+def test_model_without_a_part_that_the_trainer_knows_is_refused_by_name(missing):
+    policy = policy_of(llama())
+    decoder = policy.get_base_model().model
+    decoder.another_name = getattr(decoder, missing)
+    delattr(decoder, missing)
+    with pytest.raises(ValueError, match=f"a LlamaModel has none of {missing}, "):
+        Backbone(policy)
+
+
+@pytest.mark.parametrize("family", OTHERS)
+def test_other_architectures_start_at_kl_0_and_ratio_1_and_move_away(family):
+    history = trainer_of(policy_of(other(family)), config_of(num_ppo_epochs=1)).train(2)
+    assert history[0]["objective/kl"] == pytest.approx(0, abs=1e-5)
+    assert history[0]["val/ratio_min"] == history[0]["val/ratio_max"] == pytest.approx(1, abs=1e-5)
+    assert history[1]["objective/kl"] != pytest.approx(0, abs=1e-3)
+
+
 @pytest.mark.parametrize("base", BASES)
 def test_dropout_is_switched_off_wherever_it_is(base):
-    sizes = {"attention_dropout": 0.5} if base == "llama" else {}
-    policy = policy_of(BASES[base](**sizes), moved=0.5, lora_dropout=0.5)
+    policy = policy_of(BASES[base](), moved=0.5, lora_dropout=0.5)
+    for layer in policy.modules():
+        if hasattr(layer, "attention_dropout"):
+            layer.attention_dropout = 0.5
     assert not torch.equal(plain_logprobs(policy), plain_logprobs(policy))
     switch_dropout_off(policy)
     assert torch.equal(plain_logprobs(policy), plain_logprobs(policy))

@@ -150,7 +150,8 @@ def test_activations_planned_are_what_the_backbone_keeps(tiny, precision, top, t
     tokens, mask = torch.randint(200, (3, 12)), torch.ones(3, 12, dtype=torch.long)
     mask[0, 0] = 0
     states = split.trunk(tokens, mask)
-    given = states.hidden, states.arguments["attention_mask"], *states.arguments["position_embeddings"]
+    (arguments,) = states.arguments.values()
+    given = states.hidden, arguments["attention_mask"], *arguments["position_embeddings"]
     given = {t.untyped_storage().data_ptr() for t in given}
     with lean(split.model), lean_layers(split.model), memory.saved_for_backward(split.model) as kept:
         split.top(states)

@@ -145,16 +145,6 @@ def test_gradient_checkpointing_that_would_train_nothing_is_refused(reentrant):
     trainer_of(policy)
 
 
-@pytest.mark.parametrize("kinds", [["full_attention"] * 2, ["sliding_attention", "full_attention"], None])
-def test_model_whose_layers_attend_in_different_ways_is_refused(kinds):
-    policy = policy_of(llama())
-    policy.config.layer_types = kinds
-    if kinds and len(set(kinds)) == 2:
-        refused(r"different ways \(full_attention, sliding_attention\)", model=policy)
-    else:
-        trainer_of(policy)
-
-
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_adapter_in_half_precision_is_refused(dtype):
     policy = policy_of(llama())

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from conftest import in_8bit, letter_tokenizer, tiny_llama
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from helpers.backbone import Backbone
 from helpers.ppo import OF_THE_MACHINE, PPOConfig, PPOTrainer
@@ -35,10 +35,32 @@ def gpt2() -> GPT2LMHeadModel:
     return GPT2LMHeadModel(GPT2Config(**sizes, bos_token_id=1, eos_token_id=EOS)).requires_grad_(False).train()
 
 
+def other(family: str, num_hidden_layers: int = 2) -> torch.nn.Module:
+    """A tiny model of another architecture, by transformers' name of it; its norms scale."""
+    torch.manual_seed(0)
+    sizes = {"vocab_size": 103, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": num_hidden_layers}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 24}
+    special = {"pad_token_id": PAD, "bos_token_id": 1, "eos_token_id": EOS}
+    if family == "gemma3_text":  # every other layer sees three tokens only
+        kinds = ["sliding_attention", "full_attention"] * num_hidden_layers
+        sizes |= {"layer_types": kinds[:num_hidden_layers], "sliding_window": 3}
+    if family == "phi3":
+        heads["head_dim"] = 16
+    config = AutoConfig.for_model(family, **sizes, **heads, **special)
+    base = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    for name, parameter in base.named_parameters():
+        if "norm" in name and name.endswith("weight"):
+            torch.nn.init.uniform_(parameter, 0.5, 2)
+        else:
+            parameter.data.mul_(4)
+    return base.requires_grad_(False).train()
+
+
 def policy_of(base: torch.nn.Module, moved: float = 0.0, **settings) -> PeftModel:
     """A policy with an adapter on the top layer; `moved` is the size of B, 0 at the start of a training."""
     torch.manual_seed(1)
-    targets = ["c_attn"] if isinstance(base, GPT2LMHeadModel) else ["q_proj", "v_proj"]
+    fused = {"gpt2": ["c_attn"], "gpt_neox": ["query_key_value"], "phi3": ["qkv_proj"]}
+    targets = fused.get(base.config.model_type, ["q_proj", "v_proj"])
     top = [base.config.num_hidden_layers - 1]
     config = {"r": 4, "lora_alpha": 16, "target_modules": targets, "layers_to_transform": top, **settings}
     policy = get_peft_model(base, LoraConfig(**config, fan_in_fan_out=targets == ["c_attn"]))
