@@ -26,7 +26,7 @@ exercises lessons fetch:
 	@sh .setup.sh course $@ $(ARGS)
 ## test-colab  every lesson with the versions of Colab, as far as that can be simulated (ARGS="0 3": only these)
 ## test-lab    a lesson and an exercise in JupyterLab, in a browser (apt install chromium)
-## test-model  every lesson with a model of another family, as COURSE_MODEL puts it there (ARGS="0 3": only these)
+## test-model  every lesson with a model of another family, as COURSE_MODEL puts it there (ARGS="--family qwen3 0 3")
 ## test-gpu    8-bit, fp16, bf16, the trainer and a lesson on a GPU; fails where there is none
 ## drift       the quick tests with the newest version of everything, and what broke
 ## versions    the quick tests on Python 3.11, 3.12 and 3.13, and with the oldest versions (ARGS=--real: all tests)

@@ -59,7 +59,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two sentences, and the share of people who prefer the first (a tie counts as half)."""
+    """Two sentences. People rated how positive each is; the more positive one counts as preferred (a tie as half)."""
 
     first: Sentence
     second: Sentence

@@ -69,7 +69,7 @@ def kl_per_token(policy_logprobs: Tensor, reference_logprobs: Tensor) -> Tensor:
         k3 = r - 1 - log r,   r = reference / policy      Schulman (2020), "Approximating KL Divergence"
 
     Never negative, 0 where the models agree, and exact on average over tokens *sampled from the policy*.
-    It measures; it is no loss, for its gradient is not the gradient of the KL.
+    It measures. As a loss, on tokens of the policy, its gradient is that of the *other* KL, KL(reference || policy).
 
     Args:
         policy_logprobs: (batch, response), nats: log-probabilities of the sampled tokens.

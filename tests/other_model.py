@@ -1,11 +1,11 @@
 """Each lesson with another model in the place of the default one, as `COURSE_MODEL` puts it there.
 
-    python tests/other_model.py [NUMBER OF A LESSON …]
+    python tests/other_model.py [--family qwen2 | qwen3] [NUMBER OF A LESSON …]
 
-No other language model is at hand without a hub. So the course's own weights are written in another architecture,
-Qwen2's, with small random biases where that one has some: another family and another function, which still writes
-English. A reward adapter is trained for it as README says, then every lesson is executed. Ends with a table, and with 1
-if one of them stopped. Takes half an hour on two cores.
+No other language model is at hand without a hub. So the course's own weights are written in another architecture, with
+small random biases where Qwen2 has some, or with the norms of heads that Qwen3 has: another family and another
+function, which still writes English. A reward adapter is trained for it as README says, then every lesson is executed.
+Ends with a table, and with 1 if one of them stopped. Takes half an hour on two cores.
 """
 
 import argparse
@@ -18,30 +18,54 @@ from pathlib import Path
 import environments
 import torch
 from nbclient.exceptions import CellExecutionError
-from transformers import Qwen2Config, Qwen2ForCausalLM
+from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
 from helpers.course import lessons
 from helpers.model import load_model, load_tokenizer
 
+FAMILIES = {"qwen2": (Qwen2Config, Qwen2ForCausalLM), "qwen3": (Qwen3Config, Qwen3ForCausalLM)}
 BIAS = 0.02  # standard deviation of the biases
+SENTENCE = "The film was long, but nobody left."
 
 
-def write_qwen2(folder: Path) -> float:
+def write(family: str, folder: Path) -> float:
     """Save the model; returns how many nats its log-probabilities of one sentence differ from the default model's."""
     torch.manual_seed(0)
-    model, tokenizer = load_model("fp32", "cpu"), load_tokenizer()
-    sizes = {name: value for name, value in model.config.to_dict().items() if name in vars(Qwen2Config())}
-    other = Qwen2ForCausalLM(Qwen2Config(**{**sizes, "model_type": "qwen2", "architectures": None})).train()
+    (config, kind), model, tokenizer = FAMILIES[family], load_model("fp32", "cpu"), load_tokenizer()
+    sizes = {name: value for name, value in model.config.to_dict().items() if name in vars(config())}
+    other = kind(config(**{**sizes, "model_type": family, "architectures": None})).train()
     absent = other.load_state_dict(model.state_dict(), strict=False).missing_keys
+    tokens = tokenizer(SENTENCE, return_tensors="pt")["input_ids"]
+    sizes = sizes_of_heads(model, tokens)
     for name in absent:
-        torch.nn.init.normal_(other.get_parameter(name), std=BIAS)
-    assert absent and all(name.endswith("bias") for name in absent), absent
-    tokens = tokenizer("The film was long, but nobody left.", return_tensors="pt")["input_ids"]
+        parameter, (layer, _, last) = other.get_parameter(name), name.rpartition(".self_attn.")
+        parameter.data.normal_(std=BIAS) if last.endswith(".bias") else parameter.data.fill_(sizes[layer, last[0]])
+    assert absent
     with torch.no_grad():
         first, second = (of(tokens).logits.log_softmax(-1) for of in (model, other))
     other.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return (first - second).abs().mean().item()
+
+
+def sizes_of_heads(model: torch.nn.Module, tokens: torch.Tensor) -> dict[tuple[str, str], float]:
+    """By layer and "q" or "k": the average root mean square of a head. A norm of this weight keeps it, on average."""
+    found, width = {}, model.config.head_dim
+
+    def remember(name: str, output: torch.Tensor) -> None:
+        layer, _, last = name.rpartition(".self_attn.")
+        found[layer, last[0]] = output.view(-1, width).square().mean(-1).sqrt().mean().item()
+
+    hooks = [
+        module.register_forward_hook(lambda _, __, output, name=name: remember(name, output))
+        for name, module in model.named_modules()
+        if name.endswith((".q_proj", ".k_proj"))
+    ]
+    with torch.no_grad():
+        model(tokens)
+    for hook in hooks:
+        hook.remove()
+    return found
 
 
 def run_lesson(lesson: Path) -> dict[str, str]:
@@ -56,12 +80,13 @@ def run_lesson(lesson: Path) -> dict[str, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("numbers", nargs="*", metavar="NUMBER", help="of lessons, such as 0 3; default: all")
+    parser.add_argument("--family", choices=FAMILIES, default="qwen2", help="default: qwen2")
     args = parser.parse_args()
     found = sorted((environments.ROOT / "notebooks").glob("[0-9]_*.ipynb"))
     chosen = [lesson for lesson in found if not args.numbers or lesson.name[0] in args.numbers]
     with tempfile.TemporaryDirectory(prefix="other-model-") as room:
-        difference = write_qwen2(Path(room) / "model")
-        print(f"A Qwen2 whose log-probabilities differ from the default model's by {difference:.2f} nats.", flush=True)
+        difference = write(args.family, Path(room) / "model")
+        print(f"A {args.family}: its log-probabilities differ from ours by {difference:.2f} nats.", flush=True)
         os.environ |= {"COURSE_MODEL": str(Path(room) / "model"), "COURSE_CACHE": str(Path(room) / "cache")}
         subprocess.run([sys.executable, "-m", "helpers", "reward"], check=True, cwd=environments.ROOT)
         rows = [run_lesson(lesson) for lesson in chosen]

@@ -80,6 +80,16 @@ def test_kl_per_token_averages_to_the_exact_kl_under_the_policy(two_models):
     torch.testing.assert_close(average, kl_divergence(Categorical(logits=policy), Categorical(logits=reference)))
 
 
+def test_kl_per_token_as_a_loss_has_the_gradient_of_the_other_kl(two_models):
+    policy, reference = (logits.log_softmax(-1) for logits in two_models)
+    moved, other = (policy.clone().requires_grad_() for _ in range(2))
+    shares, logprobs = policy.exp(), moved.log_softmax(-1)  # who writes the tokens stays as it is
+    (found,) = torch.autograd.grad((shares * formulas.kl_per_token(logprobs, reference)).sum(), moved)
+    both = Categorical(logits=reference), Categorical(logits=other)
+    (due,) = torch.autograd.grad(kl_divergence(*both).sum(), other)
+    torch.testing.assert_close(found, due)
+
+
 def test_kl_per_token_is_never_negative_and_zero_where_the_models_agree():
     gaps = torch.tensor([[-30.0, -1.0, -1e-4, 0.0, 1e-4, 1.0, 30.0]])
     estimates = formulas.kl_per_token(torch.zeros_like(gaps), gaps)

@@ -120,9 +120,10 @@ def test_points_by_hand_for_a_name_with_a_slip_say_whose_may_be_meant():
     assert rows == ROWS and said == f"points by hand for nobody here: Love, Adda (12), 2.1 (is {ADA} meant?)"
 
 
-def test_points_by_hand_are_read_as_a_spreadsheet_with_semicolons_writes_them(tmp_path):
-    text = "learner;exercise;points;reason\r\nJürgen, Groß;2.1;0,5;halb, und schön\r\n"
-    for encoding in ("cp1252", "utf-8", "utf-8-sig"):
+@pytest.mark.parametrize("mark", ";\t")
+def test_points_by_hand_are_read_as_a_spreadsheet_writes_them(mark, tmp_path):
+    text = "learner;exercise;points;reason\r\nJürgen, Groß;2.1;0,5;halb, und schön\r\n".replace(";", mark)
+    for encoding in ("cp1252", "utf-8", "utf-8-sig", "utf-16"):
         (tmp_path / "changes.csv").write_bytes(text.encode(encoding))
         found = gradebook.changes(tmp_path / "changes.csv")
         assert found == {("Jürgen, Groß", "2.1"): gradebook.Change(0.5, "halb, und schön")}

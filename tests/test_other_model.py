@@ -2,20 +2,21 @@
 
 import pytest
 import torch
-from other_model import write_qwen2
+from other_model import SENTENCE, write
 
 from helpers.model import load_model, load_tokenizer
 
 
 @pytest.mark.real
-def test_other_model_is_of_another_family_and_nearly_as_good_at_english(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("family", "worse"), [("qwen2", 0.5), ("qwen3", 2)])
+def test_other_model_is_of_another_family_and_nearly_as_good_at_english(family, worse, tmp_path, monkeypatch):
     monkeypatch.delenv("COURSE_MODEL", raising=False)
-    moved = write_qwen2(tmp_path / "other")
-    inputs = load_tokenizer()("The film was long, but nobody left.", return_tensors="pt")
+    moved = write(family, tmp_path / "other")
+    inputs = load_tokenizer()(SENTENCE, return_tensors="pt")
     with torch.no_grad():
         default = load_model("bf16", "cpu")(**inputs, labels=inputs["input_ids"]).loss
         monkeypatch.setenv("COURSE_MODEL", str(tmp_path / "other"))
         other = load_model("bf16", "cpu")
         found = other(**inputs, labels=inputs["input_ids"]).loss
-    assert other.config.model_type == "qwen2" and 0.1 < moved < 0.5
-    assert abs(found - default) < 0.5
+    assert other.config.model_type == family and moved > 0.1
+    assert abs(found - default) < worse

@@ -1,5 +1,6 @@
 """The sums of points as the gradebooks of Canvas and Moodle import them, and points that somebody changed by hand."""
 
+import codecs
 import csv
 import difflib
 import html
@@ -85,14 +86,14 @@ class Change:
 def changes(path: Path) -> dict[tuple[str, str], Change]:
     """Read the points that somebody changed: a CSV with learner, exercise, points, reason.
 
-    A spreadsheet may have written it: with semicolons, 0,5 for a half, and in the encoding of Windows.
+    A spreadsheet may have written it: with semicolons or tabs, 0,5 for a half, in UTF-16 or an encoding of Windows.
 
     Raises:
         ValueError: it cannot be read, or a line of it is not complete; the message names the line.
     """
     try:
         text = _text(path.read_bytes())
-        separator = ";" if ";" in text.partition("\n")[0] else ","
+        separator = next((mark for mark in ";\t" if mark in text.partition("\n")[0]), ",")
         lines = list(csv.DictReader(text.splitlines(keepends=True), delimiter=separator))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} cannot be read ({error}). It should be a CSV with {', '.join(CHANGED)}.") from None
@@ -116,6 +117,8 @@ def changes(path: Path) -> dict[tuple[str, str], Change]:
 
 
 def _text(content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -25,7 +25,7 @@ _BASE = {
     "norm.weight": (8,),
 }
 _MOVED = ("up_proj.base_layer.bias", "q_proj.base_layer.weight", "norm.weight")  # each in one draw at least
-_STEP = 2**-7
+_STEP = 2**-12  # as small a step as training takes: what counts as none has to be 0
 _ADAPTER = {
     "q_proj.lora_A.default.weight": (2, 8),
     "q_proj.lora_B.default.weight": (8, 2),

@@ -1,12 +1,11 @@
 """Inputs and calls of lesson 3: PPO with a shared reference."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.lesson_3_models import model_weights, policy_model
+from helpers.checks.calls.lesson_3_models import counted_rows, model_weights, policy_model
 from helpers.checks.calls.lesson_3_ppo import (  # noqa: F401, exercises 3.2 to 3.4
     CLIPPED_LOSS_OUTPUTS,
     KL_PER_POSITION_OUTPUTS,
@@ -63,7 +62,7 @@ def call_policy_and_reference_logprobs(answer: Callable, inputs: dict) -> dict:
     trainable, weights, dropouts = _trainable(model), _weights(model), _dropouts(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        with _counted_rows(model) as rows_read:
+        with counted_rows(model) as rows_read:
             value = answer(model, inputs["tokens"].clone())
         policy, reference = value if _is_pair(value) else (None, None)
         left = {
@@ -109,22 +108,6 @@ def _reaches_adapter(policy: object, model) -> bool:
     except RuntimeError:  # what it was made from was written over or is gone
         return False
     return any(gradient is not None and bool(gradient.any()) for gradient in gradients)
-
-
-@contextlib.contextmanager
-def _counted_rows(model) -> Iterator[list[int]]:
-    """How many sentences each pass through this very model reads; a copy of it takes the hook along, and is not it."""
-    output_layer, rows = model.get_output_embeddings(), []
-
-    def count(layer, given: tuple, logits: Tensor) -> None:
-        if layer is output_layer:
-            rows.append(len(logits))
-
-    hook = output_layer.register_forward_hook(count)
-    try:
-        yield rows
-    finally:
-        hook.remove()
 
 
 def _adapter_on(model) -> bool:

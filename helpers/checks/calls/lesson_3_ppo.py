@@ -22,7 +22,8 @@ def kl_per_position_inputs(seed: int) -> dict:
     """Logits of two models, three times as far apart as they are wide.
 
     One padded position holds -inf alone, another one -inf in the reference. At one token the reference is nearly sure
-    that it does not come, which the policy thinks likeliest.
+    that it does not come, which the policy thinks likeliest. At another the policy is so sure that its probability is 0
+    in float32, and the logarithm of that is not finite.
     """
     generator = torch.Generator().manual_seed(seed)
     policy, reference = 1.5 * torch.randn(2, _ROWS, 6, 11, generator=generator)
@@ -31,6 +32,7 @@ def kl_per_position_inputs(seed: int) -> dict:
     policy[last[0][-1], last[1][-1]] = -torch.inf
     reference[last[0][0], last[1][0], 0] = -torch.inf
     reference[0, 0, policy[0, 0].argmax()] -= 18
+    policy[2, 0, reference[2, 0].argmin()] -= 120
     return {"policy_logits": policy, "reference_logits": reference, "mask": mask}
 
 

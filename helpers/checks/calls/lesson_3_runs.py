@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.lesson_3_models import model_weights, policy_model
+from helpers.checks.calls.lesson_3_models import counted_rows, model_weights, policy_model
 from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_number, call_for_texts, texts_outputs
 
-NATS_OF_DROPOUT_OUTPUTS = NUMBER_OUTPUTS
+NATS_OF_DROPOUT_OUTPUTS = {**NUMBER_OUTPUTS, "rows_read": int, "passes": int, "mode_changed": bool}
 FIELDS = ("first_kl", "first_ratio_min", "first_ratio_max", "last_kl", "trained", "in_adapter", "off_moved")
 WAYS = ("nothing", "bias", "modules_to_save", "starting adapter", "merged", "dropout")
 # Gentle runs: ratios within the clip range, a KL far below 1 nat, biases that move less than a merge does. Who asks how
@@ -37,9 +37,11 @@ def call_nats_of_dropout(answer: Callable, inputs: dict) -> dict:
     def with_model(tokens: Tensor):
         return answer(model, tokens)
 
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), counted_rows(model) as rows_read:
         torch.manual_seed(inputs["draw"])
-        return call_for_number(with_model, {"tokens": inputs["tokens"]})
+        found = call_for_number(with_model, {"tokens": inputs["tokens"]})
+    changed = not all(module.training for module in model.modules())
+    return {**found, "rows_read": sum(rows_read), "passes": len(rows_read), "mode_changed": changed}
 
 
 def broken_by_inputs(seed: int) -> dict:

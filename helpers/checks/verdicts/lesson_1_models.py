@@ -177,9 +177,9 @@ _IN_EVAL_HINTS = {
     "`train()` does not?",
     "dropout": "This run changes with the batch, but look at `again`: it changes without any reason, too. Dropout is "
     "on. In eval() two equal calls give equal results.",
-    "steady": "In this run `alone`, `again` and `in_a_batch` all agree up to 1e-5, as they do in bf16, in 4-bit and in "
-    "8-bit in train(). In eval() the outlier columns of *other* rows decide what is rounded in yours: such a run "
-    "repeats, and yet changes in a batch.",
+    "steady": "In this run `alone`, `again` and `in_a_batch` all agree up to 1e-5, as they do with weights in bf16, in "
+    "4-bit and in 8-bit in train(). In eval() the outlier columns of *other* rows decide what is rounded in yours: "
+    "such a run repeats, and yet changes in a batch.",
     "other_name": "That is none of the names of the runs. Return one of the keys of `runs`, letter for letter.",
     "tolerance_too_large": "You found no run in the draws where other texts change the least, in one of them by about "
     "0.02 at the most. Either your tolerance is too large: equal calculations agree up to 1e-5, so 1e-4 is enough. Or "

@@ -106,7 +106,8 @@ _REFERENCE_HINTS = {
     "switched off, both are gone.",
     "other_name": "That is none of the names of the runs. Return one of the keys of `runs`, letter for letter.",
     "none_met": "Your function returned nothing (None). No run met your condition: however little a tensor of the "
-    "original moved, small is not 0.",
+    "original moved, small is not 0. Compare element by element (sums and means cancel), and let one tensor be enough: "
+    "any, not all.",
     "biases_left_out": "You missed the runs in which a *bias* of the original moved. All tensors whose names hold no "
     "lora_ belong to the original.",
     "weights_left_out": "You missed the runs in which a *weight* of the original moved: you looked at biases alone, it "

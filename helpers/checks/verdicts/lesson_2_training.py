@@ -27,7 +27,7 @@ _TRAINED_WEIGHTS_HINTS = {
     "digits_in_the_list": "You looked for a block's number in the list written as text: \"2\" is in \"[1, 12]\" too. "
     "Compare whole numbers: int(…) in layers_to_transform.",
     "nothing_counted": "No layer met your conditions. A part of a name is a string, and `layers_to_transform` holds "
-    'whole numbers: "11" is not 11.',
+    'whole numbers: "11" is not 11. (And if the conditions are right: does `return` stand inside the loop?)',
     "one_of_two": "You counted layers that meet one of the two conditions. A layer needs both, the block and the name: "
     "`and`, not `or`.",
     "endings": "You took `fused_q_proj` for a `q_proj`. peft compares whole parts of a name, between dots.",
@@ -131,6 +131,9 @@ _GRADIENT_HINTS = {
     "not_scaled": "The scale is missing. The output holds it, so the gradient does: a louder adapter learns faster, "
     "too.",
     "root_of_both": "You took the root of all of lora_alpha / r. The root is of r alone.",
+    "root_rounded": "The root of r was rounded to a whole number: int(…) or // cuts it off. It is r**0.5, about 2.6 "
+    "for r = 7.",
+    "typed_in": "The scale is the one of the cell below, 16 / 8**0.5. lora_alpha and r are arguments of the function.",
     "upside_down": "Your scale is upside down: it is lora_alpha / sqrt(r).",
     "times_root_r": "You multiplied by the root of r. It divides: the scale is lora_alpha / sqrt(r).",
     "scaled_twice": "The scale went in twice. It stands once in the formula of the output.",
@@ -180,6 +183,8 @@ def _gradient_causes(x, output_gradient, lora_A, lora_alpha, r) -> Causes:
         "upside_down": sqrt(r) / lora_alpha,
         "times_root_r": lora_alpha * sqrt(r),
         "scaled_twice": scale**2,
+        "root_rounded": lora_alpha / int(sqrt(r)),
+        "typed_in": 16 / sqrt(8),
         "averaged": scale / len(x),
         "wrong_sign": -scale,
         "zero": 0,

@@ -23,8 +23,12 @@ _KL_HINTS = {
     "kl_reversed": "This is KL(reference || policy). PPO asks how surprised the *reference* is by what the *policy* "
     "writes, so the probabilities that weigh the sum are the policy's.",
     "kl_negative": "Right size, wrong sign. A KL is never below 0: log policy - log reference, weighed by the policy.",
+    "kl_underflow": "At a real position your KL is inf or nan: a probability can be 0 in float32, and 0 has no "
+    "logarithm. Take log_softmax, and exp() of it where a probability is needed, not the log() of a softmax.",
     "kl_reference_weighs": "The difference is right, but the reference's probabilities weigh it. Weigh with the "
     "policy's, p.exp().",
+    "kl_absolute": "You took the absolute value of each difference. Where the policy finds a token less likely than "
+    "the reference does, its term is below 0, and it has to be: only the sum is never negative.",
     "kl_of_averages": "You averaged over the vocabulary. The probabilities are the weights already: sum.",
     "kl_unweighted": "Each token of the vocabulary counts the same in your sum. It counts as often as the policy says "
     "it: multiply by the policy's probability before you sum.",
@@ -99,6 +103,11 @@ _REWARD_HINTS = {
     "the last real token of each response.",
     "reward_score_subtracted": "The score is subtracted. It is what the response has earned, so it is added; only the "
     "drift is a cost.",
+    "reward_differences_of_probabilities": "You took differences of probabilities. What a token pays is the difference "
+    "of the *log*-probabilities, as they are given.",
+    "reward_kl_coef_typed_in": "A price was typed in. Use `kl_coef`, which is an argument of the function.",
+    "reward_mask_one_early": "Your part of the mask begins one column too early. Log-probabilities are those of the "
+    "response tokens themselves, so their mask is the last columns: mask[:, -n:], with n columns of log-probabilities.",
     "reward_drift_paid": "Your penalty has the wrong sign: it pays the policy for leaving the reference. Where the "
     "policy is likelier to say a token than the reference, the reward is negative.",
     "reward_no_penalty": "Only the score is there. Each real token also pays kl_coef for each nat of drift.",
@@ -148,6 +157,8 @@ def kl_per_position_verdict(inputs: dict, outputs: dict) -> Verdict:
     got = outputs["output"]
     if got.shape == due.shape and got[mask].isfinite().all() and not got.isfinite().all():
         return failed(_name_of_nan(got, mask), got, due, _KL_HINTS)
+    if got.shape == due.shape and agree(got[there := mask & got.isfinite()], due[there]) and not there.equal(mask):
+        return failed("kl_underflow", got, due, _KL_HINTS)
     return tensor_verdict(outputs, due, _kl_causes(policy.double(), reference.double(), mask, due), _KL_HINTS)
 
 
@@ -168,6 +179,7 @@ def _kl_causes(policy: Tensor, reference: Tensor, mask: Tensor, due: Tensor) -> 
         ("kl_reversed", kept((q.exp() * (q - p)).sum(-1))),
         ("kl_negative", -due),
         ("kl_reference_weighs", kept((q.exp() * (p - q)).sum(-1))),
+        ("kl_absolute", kept((p.exp() * (p - q).abs()).sum(-1))),
         ("kl_of_averages", due / policy.shape[-1]),
         ("kl_unweighted", kept((p - q).sum(-1))),
         ("kl_unweighted", kept((p - q).mean(-1))),
@@ -336,7 +348,8 @@ def _reward_causes(inputs: dict) -> Causes:
     last, penalty = real.sum(1, keepdim=True) - 1, torch.where(real, -kl_coef * drift, 0)
     at_last = places == last
     k3 = torch.where(real, (-drift).exp() - 1 + drift, 0)
-    wrong_part = mask[:, : drift.shape[1]]
+    wrong_part, one_early = mask[:, : drift.shape[1]], mask[:, -drift.shape[1] - 1 : -1]
+    odds = inputs["policy_logprobs"].double().exp() - inputs["reference_logprobs"].double().exp()
     return [
         ("reward_drift_paid", at_last * scores - penalty),
         ("reward_no_penalty", at_last * scores),
@@ -366,5 +379,9 @@ def _reward_causes(inputs: dict) -> Causes:
             torch.where(wrong_part, -kl_coef * drift, 0) + (places == wrong_part.sum(1, keepdim=True) - 1) * scores,
         ),
         ("reward_k3", at_last * scores - kl_coef * k3),
+        ("reward_differences_of_probabilities", at_last * scores - kl_coef * torch.where(real, odds, 0)),
+        *(("reward_kl_coef_typed_in", at_last * scores + penalty / kl_coef * typed) for typed in (0.05, 0.1, 0.2)),
+        ("reward_mask_one_early", torch.where(one_early, -kl_coef * drift, 0) + at_last * scores),
+        ("reward_mask_one_early", torch.where(one_early, -kl_coef * drift, 0) + (places == last + 1) * scores),
         ("reward_all_at_the_end", at_last * (scores + penalty.sum(1, keepdim=True))),
     ]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -27,6 +28,10 @@ _NATS_HINTS = {
     "passes are the policy's: the question is what differs when *nothing* has changed.",
     "nats_against_eval": "You compared a pass with dropout and one without. A trainer that forgets dropout has it in "
     "both passes, drawn anew: leave the mode as it is.",
+    "nats_of_other_passes": "None of the usual slips; but the model was asked {passes} times, for {rows} rows. Dropout "
+    "is drawn anew in each pass, so what is due are exactly two passes, each over `tokens` as they came.",
+    "mode_changed": "Right, but the model came in training mode and is in another now: what follows would run without "
+    "its dropout. Put it back, or leave it alone: nothing here needs another mode.",
     "nats_not_shifted": "Off by one: the logits at position t are about the token at t + 1.",
 }
 
@@ -35,7 +40,8 @@ _RUN_HINTS = {
     "dropout_missed": "One run's ratios are not 1 although nothing had been updated. Then two passes of one model "
     "disagree, and there is just one thing that makes a pass random.",
     "dropout_is_no_start": "You call a run 'starting adapter' whose first ratios are not 1. Its KL is not 0 either, "
-    "but that has the same reason: two passes of one model disagree. Ask about the ratios first.",
+    "but that has the same reason: two passes of one model disagree. Ask about the ratios first, and closely: 0.97 to "
+    "1.04 is not 1.",
     "start_missed": "One run's KL is not 0 at the first batch, however small, while its ratios are 1: the policy "
     "agrees with itself, and not with its reference. They were different models before the run began.",
     "start_is_no_dropout": "You call a run 'dropout' whose first ratios are 1 to the last digit: two passes agree. "
@@ -82,7 +88,14 @@ def nats_of_dropout_verdict(inputs: dict, outputs: dict) -> Verdict:
     first, second = _passes(inputs)
     tokens = inputs["tokens"]
     due = (_chosen(second, tokens).log() - _chosen(first, tokens).log()).abs().mean().item()
-    return number_verdict(outputs, due, _nats_causes(inputs, first, second), _NATS_HINTS)
+    verdict = number_verdict(outputs, due, _nats_causes(inputs, first, second), _NATS_HINTS)
+    if verdict.passed and outputs["mode_changed"]:
+        return Verdict(False, "a model in another mode", "as it came", _NATS_HINTS["mode_changed"], "mode_changed")
+    asked = outputs["passes"], outputs["rows_read"]
+    if verdict.hint_name == "unknown_number" and asked != (2, 2 * len(tokens)):
+        hint = _NATS_HINTS["nats_of_other_passes"].format(passes=asked[0], rows=asked[1])
+        return replace(verdict, hint=hint, hint_name="nats_of_other_passes")
+    return verdict
 
 
 def _passes(inputs: dict, second: str = "") -> tuple[Tensor, Tensor]:

@@ -34,6 +34,9 @@ _DPO_HINTS = {
     "wrong_sign": "Right size, wrong sign: {got:.4g} for {due:.4g}. A loss is minus a log-likelihood, never below 0.",
     "margin": "These are the margins, beta times the difference of the log-ratios. The loss is minus log sigmoid of "
     "them.",
+    "bracket_forgotten": "A bracket is missing: a - b - (c - d) is a - b - c + d. The reference's log-probability of "
+    "the rejected text has the wrong sign.",
+    "of_ratios": "You took exp() of the log-ratios. The margin is a difference of logarithms, as they are given.",
     "summed": "You add the two log-ratios. A preference is about their difference: what both have in common cancels.",
     "log2": "These are bits: {got:.4g} is {due:.4g} / log(2). The loss is in nats: natural logarithms.",
     "log10": "These are decimal logarithms: {got:.4g} is {due:.4g} / log(10). The loss is in nats: natural logarithms.",
@@ -100,8 +103,13 @@ def _dpo_causes(inputs: dict, chosen: Tensor, rejected: Tensor, beta: float, due
         return -torch.nn.functional.logsigmoid(margin)
 
     policy = inputs["policy_chosen"].double() - inputs["policy_rejected"].double()
+    all_of = {
+        text: [inputs[f"{of}_{text}"].double() for of in ("policy", "reference")] for text in ("chosen", "rejected")
+    }
     return [
         ("reference_forgotten", loss(beta * policy)),
+        ("bracket_forgotten", loss(beta * (all_of["chosen"][0] - all_of["chosen"][1] - sum(all_of["rejected"])))),
+        ("of_ratios", loss(beta * (chosen.exp() - rejected.exp()))),
         ("swapped", loss(beta * (rejected - chosen))),
         ("beta_forgotten", loss(chosen - rejected)),
         ("beta_outside", beta * loss(chosen - rejected)),

@@ -26,6 +26,11 @@ _SAME_NAME = (
     "return the first."
 )
 
+_NONE_MET = (
+    "Your function returned nothing (None): in this table no run met your condition, or `return` is missing. Sizes "
+    "differ from table to table: compare the runs with each other, or with what must be 0, and not with a number."
+)
+
 _LOG_HINTS = {
     "is_healthy": "That run is healthy: it starts at log 2 with both rewards 0, and people agree more from step to "
     "step.",
@@ -85,6 +90,8 @@ def _verdict_on_tables(outputs: dict, asked: str, tables: list[dict[str, str]], 
         causes = {name: "one_name_for_all" if alike else f"is_{kind}" for name, kind in kinds.items()}
         one = {"output": got[number - 1], "kind": outputs[f"kind_{number}"]}
         verdict = text_verdict({**one, "inputs_changed": outputs["inputs_changed"]}, due, causes, hints)
+        if one["kind"] == "NoneType":
+            verdict = replace(verdict, got="nothing (None)", hint=_NONE_MET, hint_name="none_met")
         if not verdict.passed:
             return replace(verdict, got=f"{verdict.got} in table {number} of {len(tables)}")
     return Verdict(True, ", ".join(got), ", ".join(got))

@@ -1,3 +1,3 @@
-# hint: not_a_name
+# hint: none_met
 def outdated_reference(logs):
     logs.keys()

@@ -1,0 +1,7 @@
+# hint: bracket_forgotten
+import torch
+
+
+def dpo_losses(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta):
+    margin = policy_chosen - reference_chosen - policy_rejected - reference_rejected
+    return -torch.nn.functional.logsigmoid(beta * margin)

@@ -1,0 +1,5 @@
+# hint: is_stuck
+
+
+def outdated_reference(logs):
+    return max(logs, key=lambda name: logs[name]["rewards/rejected"][-1])
