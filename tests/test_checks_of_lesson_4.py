@@ -21,7 +21,7 @@ OF_THE_REWARD = {
 LIMITS = {"last": (-2, 4), "mean": (-2, 4), "rise": (-2, 0.9), "lowest": (-2, -0.2)}  # beyond: what noise may tell
 OTHER_FIGURES = ["falling_reward", "last_reward_below_0", "lowest_reward", "first_kl_above_5", "last_kl_above_5"]
 OTHER_FIGURES += ["last_kl_above_50", "largest_ratio_above_30", "mean_of_the_ratio_above_3"]
-SHOWN = re.compile(r"\(56,\) (\w+), row 0: (… )?([^…]*?)( …)?")
+SHOWN = re.compile(r"\(56,\) (\w+): (… )?([^…]*?)( …)?")
 
 
 def drawn_as(log: dict) -> str:
@@ -88,7 +88,7 @@ def test_check_of_samples_shows_the_same_places_of_got_and_due(path):
 def test_check_of_samples_says_that_whole_numbers_are_due_whatever_came(value):
     asked = exercise("4.3")
     verdict = asked.verdict(asked.inputs(0), asked.call(lambda *given: value, asked.inputs(0)))
-    assert verdict.due.startswith("(56,) int64, row 0: ")
+    assert verdict.due.startswith("(56,) int64: ")
 
 
 @pytest.mark.parametrize(

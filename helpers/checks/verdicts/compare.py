@@ -203,7 +203,8 @@ def described(tensor: Tensor, row: int = 0, column: int = 0) -> str:
     values = ", ".join(f"{value:.4g}" for value in rows[row, start : start + 4].tolist())
     dtype = str(tensor.dtype).removeprefix("torch.")
     before, after = "… " if start else "", " …" if rows.shape[1] > start + 4 else ""
-    return f"{tuple(tensor.shape)} {dtype}, row {row}: {before}{values}{after}"
+    where = f", row {row}" if tensor.dim() > 1 else ""
+    return f"{tuple(tensor.shape)} {dtype}{where}: {before}{values}{after}"
 
 
 def _largest_difference(got: Tensor, due: Tensor) -> tuple[int, int]:
