@@ -71,7 +71,7 @@ def linear_shapes(config: Any) -> dict[str, tuple[int, int]]:
     Raises:
         ValueError: the model has weights, or keeps tensors, that no line of the bill knows.
     """
-    _refuse_other_architectures(config)
+    refuse_other_architectures(config)
     width, inner = config.hidden_size, config.intermediate_size
     queries = config.num_attention_heads * _head_dim(config)
     keys = config.num_key_value_heads * _head_dim(config)
@@ -137,6 +137,9 @@ def activation_bytes(config: Any, run: Run) -> int:
     - In the first layer of a frozen base, what comes before the first adapter gets no gradient and keeps nothing. So
       an adapter on `o_proj` spares the first layer's attention, and only there.
     """
+    window = getattr(config, "sliding_window", None)
+    if window and run.length > window:
+        raise ValueError(f"Texts of {run.length} tokens, more than sliding_window={window}, are not predicted.")
     tokens, width = run.micro_batch * run.length, config.hidden_size
     trains_base = run.adapter_rank == 0
     first = sum(_kept_by_layer(config, run, gradient_enters=trains_base).values())
@@ -189,7 +192,8 @@ def predicted_bill(config: Any, run: Run) -> dict[str, int]:
     }
 
 
-def _refuse_other_architectures(config: Any) -> None:
+def refuse_other_architectures(config: Any) -> None:
+    """Raise a `ValueError` that names the setting under which a model has weights or tensors that are not counted."""
     if config.model_type not in ARCHITECTURES:
         raise ValueError(
             f"model_type={config.model_type!r} is not predicted, only {', '.join(ARCHITECTURES)}: others have more "

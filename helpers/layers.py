@@ -152,7 +152,8 @@ def _is_lora(layer: AdaptedLinear, name: str) -> bool:
     return without and name not in layer.lora_variant and high.bias is None and low.weight.dtype == torch.float32
 
 
-def _attention(plain: Callable, layer: nn.Module, queries: Tensor, keys: Tensor, values: Tensor, mask, **options):
+def _attention(plain: Callable, module: nn.Module, query, key, value, attention_mask=None, **options):
+    layer, queries, keys, values, mask = module, query, key, value, attention_mask  # some models call it by name
     known = type(layer).__name__ in [f"{model}Attention" for model in _MODELS]
     causal = options.get("is_causal") is not False and getattr(layer, "is_causal", True)
     more = options.get("dropout") or options.get("position_bias") is not None

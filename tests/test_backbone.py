@@ -259,6 +259,54 @@ def test_model_whose_logits_have_a_bias_is_refused():
         Backbone(policy_of(base)).refuse_other_whole(tokens[:, :5], mask[:, :5].long())
 
 
+def flexible():
+    """It is given a mask that is no tensor."""
+    base = llama()
+    base.set_attn_implementation("flex_attention")
+    return base
+
+
+ANOTHER_FUNCTION = {  # what the trainer would compute of it, if it were not refused
+    "a cap of its logits": (lambda: other("gemma2"), "a Gemma2ForCausalLM does more than"),
+    "a scale of its logits": (lambda: other("granite", logits_scaling=1.01), "a GraniteForCausalLM does more than"),
+    "positions by head": (lambda: other("bloom"), "a BloomForCausalLM cannot be run layer by layer"),
+    "a mask of its own": (flexible, "a LlamaForCausalLM cannot be run layer by layer"),
+    "a random router": (lambda: other("mixtral", router_jitter_noise=0.01), "two passes of this MixtralForCausalLM"),
+}
+
+
+@pytest.mark.parametrize("what", ANOTHER_FUNCTION)
+def test_policy_that_would_be_trained_as_another_function_is_refused(what):
+    base, words = ANOTHER_FUNCTION[what]
+    with pytest.raises(ValueError, match=f"model: {words}"):
+        trainer_of(policy_of(base()))
+
+
+@pytest.mark.parametrize("what", ["a cap of its logits", "a scale of its logits", "a random router"])
+def test_given_reference_that_would_be_another_function_is_refused(what):
+    (base, words), said = ANOTHER_FUNCTION[what], "nothing"
+    try:
+        trainer_of(policy_of(llama()), ref_model=base())
+    except ValueError as error:
+        said = str(error)
+    assert said.startswith(f"ref_model: {words}")
+
+
+def test_policy_whose_logits_are_no_numbers_is_refused():
+    base = llama()
+    base.model.norm.weight.data.fill_(torch.nan)
+    with pytest.raises(ValueError, match="model: two passes of this LlamaForCausalLM"):
+        trainer_of(policy_of(base))
+
+
+@pytest.mark.parametrize("name", ["residual_dropout", "attn_dropout", "layerdrop"])
+def test_dropout_that_a_layer_keeps_as_a_number_is_switched_off_whatever_its_name(name):
+    layer = torch.nn.Module()
+    setattr(layer, name, 0.5)
+    switch_dropout_off(layer)
+    assert getattr(layer, name) == 0
+
+
 @pytest.mark.parametrize("missing", ["layers", "norm"])
 def test_model_without_a_part_that_the_trainer_knows_is_refused_by_name(missing):
     policy = policy_of(llama())

@@ -166,6 +166,17 @@ def test_attention_of_each_model_is_lean(kind):
         assert type(attended(*given, mask, kind)[0].grad_fn).__name__ == "_ShortAttentionBackward"
 
 
+def test_attention_of_another_model_may_be_called_by_the_names_of_its_arguments():
+    (queries, keys, values), mask = drawn_attention()
+    layer = EncoderAttention()
+    layer.num_key_value_groups = 3
+    named = {"query": queries, "key": keys, "value": values, "attention_mask": mask}
+    due, _ = ALL_ATTENTION_FUNCTIONS["sdpa"](module=layer, **named)
+    with lean_layers(nn.Module()):
+        found, _ = ALL_ATTENTION_FUNCTIONS["sdpa"](module=layer, **named)
+    assert torch.equal(found, due)
+
+
 @pytest.mark.parametrize("times", [10, 100])
 def test_gradients_of_lean_attention_are_as_exact_as_pytorchs_where_scores_are_large(times):
     """As with the large key biases of Qwen2: scores rounded to bfloat16 would be off by whole units."""

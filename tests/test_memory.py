@@ -309,6 +309,14 @@ def test_bill_refuses_a_model_that_it_would_predict_wrongly_and_names_the_settin
             predict(config, Run())
 
 
+def test_bill_refuses_texts_that_are_longer_than_a_sliding_window():
+    """There attention is given a mask, and keeps more."""
+    config = MistralConfig(**SIZES, sliding_window=7)
+    assert bill.activation_bytes(config, Run(**SMALL)) > 0
+    with pytest.raises(ValueError, match="Texts of 8 tokens, more than sliding_window=7, are not predicted"):
+        bill.activation_bytes(config, Run(**SMALL | {"response_length": 6}))
+
+
 OTHERS = {
     "mistral": (MistralForCausalLM, MistralConfig),
     "qwen2": (Qwen2ForCausalLM, Qwen2Config),

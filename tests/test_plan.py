@@ -448,3 +448,9 @@ def test_plan_refuses_a_family_that_it_does_not_know(tmp_path, capsys):
     BertConfig().save_pretrained(tmp_path)
     assert command.main(["plan", "--model", str(tmp_path)]) == 1
     assert "a bert, whose layers are not planned" in capsys.readouterr().err
+
+
+def test_plan_refuses_a_setting_that_the_bill_does_not_predict(tmp_path, capsys):
+    LlamaConfig(**SIZES, vocab_size=200, attention_bias=True).save_pretrained(tmp_path)
+    assert command.main(["plan", "--model", str(tmp_path)]) == 1
+    assert "attention_bias=True is not predicted" in capsys.readouterr().err

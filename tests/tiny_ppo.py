@@ -35,7 +35,7 @@ def gpt2() -> GPT2LMHeadModel:
     return GPT2LMHeadModel(GPT2Config(**sizes, bos_token_id=1, eos_token_id=EOS)).requires_grad_(False).train()
 
 
-def other(family: str, num_hidden_layers: int = 2) -> torch.nn.Module:
+def other(family: str, num_hidden_layers: int = 2, **settings) -> torch.nn.Module:
     """A tiny model of another architecture, by transformers' name of it; its norms scale."""
     torch.manual_seed(0)
     sizes = {"vocab_size": 103, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": num_hidden_layers}
@@ -44,9 +44,9 @@ def other(family: str, num_hidden_layers: int = 2) -> torch.nn.Module:
     if family == "gemma3_text":  # every other layer sees three tokens only
         kinds = ["sliding_attention", "full_attention"] * num_hidden_layers
         sizes |= {"layer_types": kinds[:num_hidden_layers], "sliding_window": 3}
-    if family == "phi3":
+    if family in ("phi3", "granite", "bloom"):
         heads["head_dim"] = 16
-    config = AutoConfig.for_model(family, **sizes, **heads, **special)
+    config = AutoConfig.for_model(family, **sizes, **heads, **special, **settings)
     base = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     for name, parameter in base.named_parameters():
         if "norm" in name and name.endswith("weight"):
@@ -59,7 +59,7 @@ def other(family: str, num_hidden_layers: int = 2) -> torch.nn.Module:
 def policy_of(base: torch.nn.Module, moved: float = 0.0, **settings) -> PeftModel:
     """A policy with an adapter on the top layer; `moved` is the size of B, 0 at the start of a training."""
     torch.manual_seed(1)
-    fused = {"gpt2": ["c_attn"], "gpt_neox": ["query_key_value"], "phi3": ["qkv_proj"]}
+    fused = {"gpt2": ["c_attn"], "gpt_neox": ["query_key_value"], "bloom": ["query_key_value"], "phi3": ["qkv_proj"]}
     targets = fused.get(base.config.model_type, ["q_proj", "v_proj"])
     top = [base.config.num_hidden_layers - 1]
     config = {"r": 4, "lora_alpha": 16, "target_modules": targets, "layers_to_transform": top, **settings}

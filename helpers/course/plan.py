@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from helpers import plan, shapes
+from helpers import bill, plan, shapes
 from helpers.download import CourseError
 from helpers.plan import METHODS, MIB, PRECISIONS, Job
 from helpers.shapes import GPUS, Shape
@@ -80,7 +80,11 @@ def shape_named(model: str) -> Shape:
     from transformers import AutoConfig  # it takes seconds, and a name of the table needs it not
 
     try:
-        return shapes.shape_of(AutoConfig.from_pretrained(model), model)
+        config = AutoConfig.from_pretrained(model)
+        shape = shapes.shape_of(config, model)
+        if shape.family in bill.ARCHITECTURES:
+            bill.refuse_other_architectures(config)
+        return shape
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise CourseError(

@@ -15,7 +15,7 @@ LOSS_OF_RANK_OUTPUTS = {
 
 # The runs in the order in which they are made. Which name each has is drawn.
 RUNS = ("loud", "untrained", "reordered", "second adapter", "base trained")
-DRAWS = 4  # so often is the answer asked, each time about five other runs: no guess is lucky every time
+DRAWS = 6  # so often is the answer asked, each time about five other runs: no guess is lucky every time
 LOST_REFERENCE_OUTPUTS = texts_outputs(DRAWS)
 _BASE = {
     "q_proj.base_layer.weight": (8, 8),
@@ -24,8 +24,9 @@ _BASE = {
     "up_proj.base_layer.bias": (12,),
     "norm.weight": (8,),
 }
-_MOVED = ("up_proj.base_layer.bias", "q_proj.base_layer.weight", "norm.weight")  # each in one draw at least
-_STEP = 2**-12  # as small a step as training takes: what counts as none has to be 0
+_MOVED = ("up_proj.base_layer.bias", "q_proj.base_layer.weight", "norm.weight")  # each in two draws
+_GRID = 2**-6  # of all numbers of the base: sums of them, and of their squares, are exact
+_STEP = 2**-20  # less than torch.allclose sees
 _ADAPTER = {
     "q_proj.lora_A.default.weight": (2, 8),
     "q_proj.lora_B.default.weight": (8, 2),
@@ -62,14 +63,14 @@ def call_loss_of_rank(answer: Callable, inputs: dict) -> dict:
 def lost_reference_inputs(seed: int) -> dict:
     """Several draws (`_five_trainings`); the first begins with the loud run and ends with the one that is due.
 
-    In the first, a bias of the base has moved; in two others a weight of a linear layer, and that of a norm.
+    Each of `_MOVED` moves in two draws: in one by `_STEP`, so that close is not equal; in the other two numbers change
+    places, so that no sum or norm tells. In the first draw it is a bias, by a step.
     """
     generator = torch.Generator().manual_seed(seed)
-    more = torch.randint(len(_MOVED), (DRAWS - len(_MOVED),), generator=generator).tolist()
-    later = [*range(1, len(_MOVED)), *more]
-    moved = [0, *(later[place] for place in torch.randperm(len(later), generator=generator).tolist())]
+    ways = [(tensor, swapped) for swapped in (False, True) for tensor in _MOVED]
+    later = [ways[1 + place] for place in torch.randperm(len(ways) - 1, generator=generator).tolist()]
     orders = ([0, 2, 3, 1, 4], *(_order(generator) for _ in later))
-    draws = [_five_trainings(generator, order, _MOVED[place]) for order, place in zip(orders, moved, strict=True)]
+    draws = [_five_trainings(generator, order, *way) for order, way in zip(orders, (ways[0], *later), strict=True)]
     return {f"draw {number}/{key}": value for number, draw in enumerate(draws) for key, value in draw.items()}
 
 
@@ -85,16 +86,17 @@ def _order(generator: torch.Generator) -> list[int]:
             return order
 
 
-def _five_trainings(generator: torch.Generator, order: list[int], moved: str) -> dict:
+def _five_trainings(generator: torch.Generator, order: list[int], moved: str, swapped: bool) -> dict:
     """The tensors of each run before and after, in the order in which they were saved.
 
-    In one, a tensor of the base has moved by a little, and its sum has not. In the others only adapters have: one by a
-    lot, one not at all; one was saved in another order, and one has a second adapter afterwards.
+    In one, a tensor of the base has moved, in one or two places. In the others only adapters have: one by a lot, one
+    not at all; one was saved in another order, and one has a second adapter afterwards.
 
     Args:
         generator: draws the tensors, and the names of the runs.
         order: places in `RUNS`, as they are to stand among the names.
         moved: the tensor of the base that moves.
+        swapped: two of its numbers change places; else one moves by `_STEP`.
     """
     numbers = torch.randperm(9000, generator=generator)[: len(RUNS)] + 1000
     names = [f"run {number}" for number in numbers.tolist()]
@@ -104,8 +106,8 @@ def _five_trainings(generator: torch.Generator, order: list[int], moved: str) ->
         before |= {tensor: torch.randn(shape, generator=generator) for tensor, shape in _ADAPTER.items()}
         before |= {tensor: torch.zeros(shape) for tensor, shape in _ADAPTER.items() if "lora_B" in tensor}
         for tensor in _BASE:  # sums are exact: a rounding would give it away
-            before[tensor] = (before[tensor] / _STEP).round() * _STEP
-        after = _trained(run, before, moved, generator)
+            before[tensor] = (before[tensor] / _GRID).round() * _GRID
+        after = _trained(run, before, moved, swapped, generator)
         inputs |= {f"{name}/before/{tensor}": value for tensor, value in before.items()}
         inputs |= {f"{name}/after/{tensor}": value for tensor, value in after.items()}
     return inputs
@@ -128,15 +130,21 @@ def runs_of_draws(inputs: dict) -> list[dict[str, dict]]:
     return list(draws.values())
 
 
-def _trained(run: str, before: dict[str, Tensor], moved: str, generator: torch.Generator) -> dict[str, Tensor]:
+def _trained(
+    run: str, before: dict[str, Tensor], moved: str, swapped: bool, generator: torch.Generator
+) -> dict[str, Tensor]:
     """The tensors of a run after training; those of the base are copies."""
     size = {"loud": 30.0, "untrained": 0.0}.get(run, 0.1)
     after = {}
     for tensor, value in before.items():
         after[tensor] = value + (size * torch.randn(value.shape, generator=generator) if tensor in _ADAPTER else 0)
     if run == "base trained":
-        inner = 1 + torch.randperm(after[moved].numel() - 2, generator=generator)[:2]  # neither the first nor the last
-        after[moved].view(-1)[inner] += torch.tensor([_STEP, -_STEP])
+        values = after[moved].view(-1)
+        inner = 1 + values[1:-1].abs().argsort()  # neither the first nor the last
+        if swapped:
+            values[inner[[0, -1]]] = values[inner[[-1, 0]]]
+        else:
+            values[inner[-1]] += _STEP
     if run == "reordered":
         after = dict(reversed(after.items()))
     if run == "second adapter":

@@ -31,7 +31,7 @@ def kl_per_position_inputs(seed: int) -> dict:
     last = torch.where(~mask)
     policy[last[0][-1], last[1][-1]] = -torch.inf
     reference[last[0][0], last[1][0], 0] = -torch.inf
-    reference[0, 0, policy[0, 0].argmax()] -= 18
+    reference[0, 0, policy[0, 0].argmax()] -= 70
     policy[2, 0, reference[2, 0].argmin()] -= 120
     return {"policy_logits": policy, "reference_logits": reference, "mask": mask}
 

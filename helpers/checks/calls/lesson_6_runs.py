@@ -103,14 +103,15 @@ def _drawn_logs(generator: torch.Generator, side: int) -> Tensor:
         speed = {"healthy": 2.5, "outdated": 0.9}.get(kind, 0.3) + abs(noise(0.1))
         for step in range(STEPS):
             learned = 0 if kind == "stuck" else step * speed
-            chosen, rejected = 0.4 * learned + noise(0.02 * learned), -0.6 * learned + noise(0.02 * learned)
+            of_chosen, of_rejected = (0.9, 0.3) if kind == "healthy" else (0.4, -0.6)
+            chosen, rejected = (share * learned + noise(0.02 * learned) for share in (of_chosen, of_rejected))
             agree = 0.55 + {"healthy": 0.07, "swapped": -0.06}.get(kind, 0.06) * learned / speed
             shift = 0.0
             if kind == "outdated":  # both texts are reviews, and the start knew reviews: they are up together
                 both = 1 + noise(0.1)
                 chosen, rejected = chosen + both, rejected + both + noise(0.02)
             if kind == "other mode":  # a fixed error of the reference, the same each time, that does not cancel
-                chosen, rejected = chosen - side * 0.45 + noise(0.05), rejected + side * 0.45 + noise(0.05)
+                chosen, rejected = chosen - side * 1.45 + noise(0.05), rejected + side * 1.45 + noise(0.05)
             if kind == "dropout":
                 chosen, rejected = chosen + side * 0.2 + noise(0.1), rejected - side * 0.2 + noise(0.1)
                 shift = 0.06 + abs(noise(0.03))

@@ -108,6 +108,8 @@ _REFERENCE_HINTS = {
     "none_met": "Your function returned nothing (None). No run met your condition: however little a tensor of the "
     "original moved, small is not 0. Compare element by element (sums and means cancel), and let one tensor be enough: "
     "any, not all.",
+    "sums_compared": "You missed the runs in which two numbers of a tensor changed places: sums, means and norms do "
+    "not see that. Compare element by element.",
     "biases_left_out": "You missed the runs in which a *bias* of the original moved. All tensors whose names hold no "
     "lora_ belong to the original.",
     "weights_left_out": "You missed the runs in which a *weight* of the original moved: you looked at biases alone, it "
@@ -132,15 +134,23 @@ def lost_reference_verdict(inputs: dict, outputs: dict) -> Verdict:
 
 
 def _left_out(runs: list[dict[str, dict]], draws: list[dict[str, str]], picks: Picks) -> str:
-    """Which kind of tensor was not compared, so that no run was found, or the first of several that seemed equal."""
+    """Which kind of tensor was not compared, so that no run was found, or the first of several that seemed equal.
+
+    Or that sums were compared, which miss numbers that change places, and nothing else.
+    """
     missed, found, places = set(), set(), set()
+    swapped = {True: set(), False: set()}  # by whether the pick is right
     for of_draw, made, pick in zip(runs, draws, picks, strict=True):
         due = next(name for name, way in made.items() if way == "base trained")
         moved = next(name for name, value in of_draw[due]["before"].items() if _moved(name, value, of_draw[due]))
+        before, after = (of_draw[due][when][moved].flatten().sort().values for when in ("before", "after"))
+        swapped[pick == due].add(torch.equal(before, after))
         kind = "bias" if "bias" in moved else "norm" if "norm" in moved else "weight"
         (found if pick == due else missed).add(kind)
         if pick != due:
             places.add(pick and list(of_draw).index(pick))
+    if swapped[False] == {True}:
+        return "sums_compared"
     if missed & found or len(places) > 1 or not places <= {None, 0, len(draws[0]) - 1}:
         return ""
     names = {("bias",): "biases_left_out", ("norm",): "norms_left_out", ("bias", "norm"): "biases_left_out"}

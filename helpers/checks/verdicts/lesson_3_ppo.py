@@ -203,13 +203,13 @@ def _kl_causes(policy: Tensor, reference: Tensor, mask: Tensor, due: Tensor) -> 
 
 def _guarded(p: Tensor, q: Tensor) -> Iterator[Tensor]:
     """KLs with something added to the probabilities, or with a logarithm cut off."""
-    for least in (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10):
+    for least in (10.0**-digits for digits in range(4, 39)):
         for more in (lambda log, least=least: log.exp() + least, lambda log, least=least: log.exp().clamp_min(least)):
             yield (p.exp() * (more(p).log() - more(q).log())).sum(-1)
             yield (p.exp() * (p - more(q).log())).sum(-1)
             yield (more(p) * (more(p).log() - more(q).log())).sum(-1)
             yield (p.exp() * more(p - q).log()).sum(-1)
-    for most in (1, 2, 3, 5, 8, 10):
+    for most in (1, 2, 3, 5, 8, 10, 20, 50):
         yield (p.exp() * (p - q).clamp(-most, most)).sum(-1)
 
 

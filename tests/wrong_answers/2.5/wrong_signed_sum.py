@@ -1,4 +1,4 @@
-# hint: loud
+# hint: sums_compared
 import torch
 
 

@@ -1,4 +1,4 @@
-# hint: is_stuck
+# hint: is_healthy
 
 
 def outdated_reference(logs):

@@ -1,2 +1,3 @@
+# hint: is_other_mode
 def outdated_reference(logs):
     return max(logs, key=lambda name: logs[name]['rewards/rejected'][0])
