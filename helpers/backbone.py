@@ -8,7 +8,7 @@ trunk is the embedding, and nothing else changes.
 import contextlib
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,6 @@ from helpers.eight_bit import read_rows_alone
 from helpers.layers import forwards
 from helpers.products import product
 
-TAKEN = "Llama, Qwen3 or the text-only Gemma 3"
 LAYERS, FINAL_NORMS = ("layers", "h"), ("norm", "ln_f", "final_layer_norm", "final_layernorm")
 CHUNK_LOGITS = 2**19  # logits that exist at the same time
 LONG_TEXT = 64  # tokens, padding included; of longer ones the backward computes some layers again
@@ -81,29 +80,6 @@ class Backbone:
         self.kinds = (getattr(base.config, "layer_types", None) or ["layer"] * len(self.layers))[: len(self.layers)]
         self.output_layer = base.get_output_embeddings()
         self.first_adapted = _first_adapted(model, len(self.layers))
-
-    @torch.no_grad()
-    def refuse_other_whole(self, tokens: Tensor, mask: Tensor) -> None:
-        """Raise a `ValueError` if trunk, top and output layer do not give the logits of the model's own forward, for
-        some texts of a batch, too; or if a given reference's last states and output layer do not give its logits.
-        """
-        given = {"input_ids": tokens, "attention_mask": mask, "position_ids": (mask.cumsum(1) - 1).clamp_min(0)}
-        order = torch.arange(len(tokens) - 1, -1, -1, device=tokens.device)
-
-        def by_parts() -> Tensor:
-            hidden = self.top(self.trunk(tokens, mask).rows(order))[:, -1]
-            return hidden.to(self.output_layer.weight.dtype) @ self.output_layer.weight.T
-
-        _refuse_other_logits("model", self.model, given, order, by_parts)
-        if isinstance(self.reference, nn.Module):
-            weight = self.reference.get_output_embeddings().weight
-            _refuse_other_logits(
-                "ref_model",
-                self.reference,
-                given,
-                order.flip(0),
-                lambda: _last_states(self.reference, tokens, mask)[:, -1].to(weight.dtype) @ weight.T,
-            )
 
     @torch.no_grad()
     def trunk(self, tokens: Tensor, mask: Tensor, rows: int | None = None) -> TrunkStates:
@@ -187,6 +163,10 @@ class Backbone:
         with torch.no_grad(), role:
             return self.response_logprobs(self.top(states), responses, temperature)
 
+    def reference_states(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """The last states of a reference that is a model of its own; (batch, length, width)."""
+        return last_states(self.reference, tokens, mask)
+
     @contextlib.contextmanager
     def adapter(self, name: str) -> Iterator[None]:
         """Another, frozen adapter instead of the policy's, inside; what is trainable is restored."""
@@ -243,33 +223,6 @@ class _TokenLogprobs(torch.autograd.Function):
         return (gradient[:, None] * slopes).to(slopes.dtype), None, None, None
 
 
-@torch.no_grad()
-def _refuse_other_logits(name: str, model: nn.Module, given: dict, order: Tensor, by_parts: Callable) -> None:
-    base = model.get_base_model() if isinstance(model, PeftModel) else model
-    kind = type(base).__name__
-    last = {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(base.forward).parameters else {}
-    try:
-        due, again = (model(**given, **last, use_cache=False).logits[order, -1].float() for _ in range(2))
-        found = by_parts().float()
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{name}: a {kind} cannot be run layer by layer here ({type(error).__name__}: {error}). Load it with "
-            f"attn_implementation='sdpa', or take a model of another architecture, such as {TAKEN}."
-        ) from error
-    allowed = (1e-3 if due.is_cpu and model.dtype == torch.float32 else 0.05) * due.norm()
-    if not (again - due).norm() <= (1e-6 * due.norm() if due.is_cpu else allowed):
-        raise ValueError(
-            f"{name}: two passes of this {kind} over the same texts differ, with every dropout layer at 0. Something "
-            "in it is random (a dropout that its config sets?), and the first ratios would not be 1."
-        )
-    capped = getattr(model.config, "final_logit_softcapping", None)  # small logits hardly show it
-    if capped or not (found - due).norm() <= allowed:
-        raise ValueError(
-            f"{name}: a {kind} does more than embedding, layers, norm and output matrix (a bias, a scale or a cap of "
-            "its logits, say; or it reads texts together), and here another function would be computed."
-        )
-
-
 class _EnteringIsCaughtError(Exception):
     """Ends a forward where every kind of layer was met; with what entered the first."""
 
@@ -280,7 +233,7 @@ def _part(decoder: nn.Module, names: Sequence[str]) -> nn.Module:
     if found is None:
         raise ValueError(
             f"model: a {type(decoder).__name__} has none of {', '.join(names)}, where this trainer looks for a part of "
-            f"it. Take a model of another architecture, such as {TAKEN}."
+            "it. Take a model of another architecture, such as Llama, Qwen3 or the text-only Gemma 3."
         )
     return getattr(decoder, found)
 
@@ -322,11 +275,11 @@ def full_batches(rows: Tensor, size: int) -> list[tuple[Tensor, int]]:
 @torch.no_grad()
 def whole_logprobs(model: nn.Module, tokens: Tensor, mask: Tensor, response: int, temperature: float) -> Tensor:
     """Log-probabilities of the last `response` tokens by a plain forward of any causal model; (batch, response)."""
-    hidden = _last_states(model, tokens, mask)
+    hidden = last_states(model, tokens, mask)
     return _response_logprobs(hidden, model.get_output_embeddings().weight, tokens[:, -response:], temperature)
 
 
-def _last_states(model: nn.Module, tokens: Tensor, mask: Tensor) -> Tensor:
+def last_states(model: nn.Module, tokens: Tensor, mask: Tensor) -> Tensor:
     """(batch, length, width), behind the final norm."""
     base = model.get_base_model() if isinstance(model, PeftModel) else model
     decoder = _part(base, (base.base_model_prefix, "model", "transformer"))

@@ -87,7 +87,7 @@ class PPOTrainer:
         self.config, self.model, self.tokenizer, self.reward = config, model, tokenizer, reward
         self.on_update = on_update
         self._prepare_model()
-        self.backbone.refuse_other_whole(*self._padded(range(len(self.prompts))[:2]))
+        settings.refuse_other_function(self.backbone, *self._padded(range(len(self.prompts))[:2]))
         self._prepare_optimizer(optimizer)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.kl_coef, self.history, self.order = config.kl_coef, [], []

@@ -1,13 +1,14 @@
 """The settings of a PPO run, and the runs that are refused because they would be silently wrong."""
 
 import dataclasses
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from peft import PeftModel
-from torch import nn
+from torch import Tensor, nn
 
 from helpers.adapters import refuse_unrecoverable
 
@@ -163,6 +164,60 @@ def _refuse_reentrant(model: nn.Module) -> None:
                 "trained. Call model.gradient_checkpointing_disable(): of long texts, this trainer computes layers "
                 "again by itself."
             )
+
+
+@torch.no_grad()
+def refuse_other_function(backbone: Any, tokens: Tensor, mask: Tensor) -> None:
+    """Raise a `ValueError` for a policy, or a reference of its own, that the trainer would compute as another function.
+
+    Trunk, top and output layer must give the logits of the model's own forward, for the texts of a batch in another
+    order, too; and its own forward must give them twice.
+
+    Args:
+        backbone: a `helpers.backbone.Backbone`.
+        tokens, mask: (batch, length), of some texts.
+    """
+    given = {"input_ids": tokens, "attention_mask": mask, "position_ids": (mask.cumsum(1) - 1).clamp_min(0)}
+    order = torch.arange(len(tokens) - 1, -1, -1, device=tokens.device)
+
+    def by_parts() -> Tensor:
+        hidden, weight = backbone.top(backbone.trunk(tokens, mask).rows(order)), backbone.output_layer.weight
+        return hidden[:, -1].to(weight.dtype) @ weight.T
+
+    def of_reference() -> Tensor:
+        hidden, weight = backbone.reference_states(tokens, mask), backbone.reference.get_output_embeddings().weight
+        return hidden[order, -1].to(weight.dtype) @ weight.T
+
+    _refuse_other_logits("model", backbone.model, given, order, by_parts)
+    if isinstance(backbone.reference, nn.Module):
+        _refuse_other_logits("ref_model", backbone.reference, given, order, of_reference)
+
+
+def _refuse_other_logits(name: str, model: nn.Module, given: dict, order: Tensor, by_parts: Callable) -> None:
+    base = model.get_base_model() if isinstance(model, PeftModel) else model
+    kind = type(base).__name__
+    last = {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(base.forward).parameters else {}
+    try:
+        due, again = (model(**given, **last, use_cache=False).logits[order, -1].float() for _ in range(2))
+        found = by_parts().float()
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name}: a {kind} cannot be run layer by layer here ({type(error).__name__}: {error}). Load it with "
+            "attn_implementation='sdpa', or take a model of another architecture, such as Llama, Qwen3 or the "
+            "text-only Gemma 3."
+        ) from error
+    allowed = (1e-3 if due.is_cpu and model.dtype == torch.float32 else 0.05) * due.norm()
+    if not (again - due).norm() <= (1e-6 * due.norm() if due.is_cpu else allowed):
+        raise ValueError(
+            f"{name}: two passes of this {kind} over the same texts differ, with every dropout layer at 0. Something "
+            "in it is random (a dropout that its config sets?), and the first ratios would not be 1."
+        )
+    capped = getattr(model.config, "final_logit_softcapping", None)  # small logits hardly show it
+    if capped or not (found - due).norm() <= allowed:
+        raise ValueError(
+            f"{name}: a {kind} does more than embedding, layers, norm and output matrix (a bias, a scale or a cap of "
+            "its logits, say; or it reads texts together), and here another function would be computed."
+        )
 
 
 def refuse_tokenizer(config: PPOConfig, tokenizer: Any) -> None:

@@ -13,6 +13,7 @@ from helpers.adapters import reference
 from helpers.backbone import Backbone, full_batches, head_values, switch_dropout_off, whole_logprobs
 from helpers.eight_bit import lean
 from helpers.layers import lean_layers
+from helpers.settings import refuse_other_function
 
 OTHERS = ("qwen3", "gemma3_text", "smollm3", "olmo2", "phi3", "gpt_neox")
 BASES = {"llama": llama, "gpt2": gpt2, **{family: partial(other, family) for family in OTHERS}}
@@ -256,7 +257,7 @@ def test_model_whose_logits_have_a_bias_is_refused():
     base.lm_head.register_forward_hook(lambda layer, inputs, logits: logits + 5)
     tokens, mask = uneven_tokens()
     with pytest.raises(ValueError, match="a LlamaForCausalLM does more than embedding, layers, norm"):
-        Backbone(policy_of(base)).refuse_other_whole(tokens[:, :5], mask[:, :5].long())
+        refuse_other_function(Backbone(policy_of(base)), tokens[:, :5], mask[:, :5].long())
 
 
 def flexible():
