@@ -74,7 +74,7 @@ class Backbone:
                 read_rows_alone(given)
         self.policy_adapter = model.active_adapter
         base = model.get_base_model()
-        self.decoder = _part(base, (base.base_model_prefix, "model", "transformer"))
+        self.decoder = _decoder(base)
         self.layers = _part(self.decoder, LAYERS)
         self.norm = _part(self.decoder, FINAL_NORMS)
         self.kinds = (getattr(base.config, "layer_types", None) or ["layer"] * len(self.layers))[: len(self.layers)]
@@ -227,15 +227,19 @@ class _EnteringIsCaughtError(Exception):
     """Ends a forward where every kind of layer was met; with what entered the first."""
 
 
-def _part(decoder: nn.Module, names: Sequence[str]) -> nn.Module:
-    """The layers or the final norm of a decoder, which architectures call by different names."""
-    found = next((name for name in names if hasattr(decoder, name)), None)
+def _decoder(base: nn.Module) -> nn.Module:
+    return _part(base, (base.base_model_prefix, "model", "transformer"))
+
+
+def _part(model: nn.Module, names: Sequence[str]) -> nn.Module:
+    """The decoder of a model, or the layers or the final norm of that: architectures call them by different names."""
+    found = next((name for name in names if hasattr(model, name)), None)
     if found is None:
         raise ValueError(
-            f"model: a {type(decoder).__name__} has none of {', '.join(names)}, where this trainer looks for a part of "
+            f"model: a {type(model).__name__} has none of {', '.join(names)}, where this trainer looks for a part of "
             "it. Take a model of another architecture, such as Llama, Qwen3 or the text-only Gemma 3."
         )
-    return getattr(decoder, found)
+    return getattr(model, found)
 
 
 def _first_adapted(model: PeftModel, layers: int) -> int:
@@ -281,8 +285,7 @@ def whole_logprobs(model: nn.Module, tokens: Tensor, mask: Tensor, response: int
 
 def last_states(model: nn.Module, tokens: Tensor, mask: Tensor) -> Tensor:
     """(batch, length, width), behind the final norm."""
-    base = model.get_base_model() if isinstance(model, PeftModel) else model
-    decoder = _part(base, (base.base_model_prefix, "model", "transformer"))
+    decoder = _decoder(model.get_base_model() if isinstance(model, PeftModel) else model)
     positions = (mask.cumsum(1) - 1).clamp_min(0)
     return decoder(tokens, attention_mask=mask.long(), position_ids=positions, use_cache=False).last_hidden_state
 

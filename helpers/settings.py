@@ -206,6 +206,8 @@ def _refuse_other_logits(name: str, model: nn.Module, given: dict, order: Tensor
             "attn_implementation='sdpa', or take a model of another architecture, such as Llama, Qwen3 or the "
             "text-only Gemma 3."
         ) from error
+    if due.isnan().any():
+        raise ValueError(f"{name}: the logits of this {kind} are no numbers (NaN). Load its weights again, or others.")
     allowed = (1e-3 if due.is_cpu and model.dtype == torch.float32 else 0.05) * due.norm()
     if not (again - due).norm() <= (1e-6 * due.norm() if due.is_cpu else allowed):
         raise ValueError(

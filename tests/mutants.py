@@ -42,7 +42,7 @@ MUTANTS = [
     Mutant("trunk of a whole batch of long texts", "rollout", "forward_batch * max(1, TRUNK_TEXT // tokens.shape[1])", "None", "trunk_reads_short"),
     Mutant("trunk of long texts planned whole", "plan", "min(job.batch, job.micro_batch * max(1, TRUNK_TEXT // job.length))", "job.batch", "all_layers_never"),
     Mutant("given reference of another function accepted", "settings", "if isinstance(backbone.reference, nn.Module):", "if False:", "backbone: given_reference_that_would"),
-    Mutant("what is random accepted", "settings", "if not (again - due).norm() <= (1e-6 * due.norm() if due.is_cpu else allowed):", "if False:", "backbone: no_numbers or another_function"),
+    Mutant("what is random accepted", "settings", "if not (again - due).norm() <= (1e-6 * due.norm() if due.is_cpu else allowed):", "if False:", "backbone: trained_as_another_function"),
     Mutant("what reads texts together accepted", "backbone", "or len(value) in (1, batch)", "or True", "trained_as_another_function"),
     Mutant("all layers get the mask of the first", "backbone", "**arguments[self.kinds[layer]])", "**arguments[self.kinds[0]])", "gemma3"),
     Mutant("norms of the heads of Qwen3 not in its bill", "bill", "return config.model_type == \"qwen3\"", "return False", "memory: another_family"),

@@ -36,12 +36,15 @@ def write(family: str, folder: Path) -> float:
     other = kind(config(**{**sizes, "model_type": family, "architectures": None})).train()
     absent = other.load_state_dict(model.state_dict(), strict=False).missing_keys
     tokens = tokenizer(SENTENCE, return_tensors="pt")["input_ids"]
-    sizes = sizes_of_heads(model, tokens)
-    for name in absent:
-        parameter, (layer, _, last) = other.get_parameter(name), name.rpartition(".self_attn.")
-        parameter.data.normal_(std=BIAS) if last.endswith(".bias") else parameter.data.fill_(sizes[layer, last[0]])
+    of_heads = sizes_of_heads(model, tokens)
     assert absent
     with torch.no_grad():
+        for name in absent:
+            layer, _, last = name.rpartition(".self_attn.")
+            if last.endswith(".bias"):
+                other.get_parameter(name).normal_(std=BIAS)
+            else:
+                other.get_parameter(name).fill_(of_heads[layer, last[0]])
         first, second = (of(tokens).logits.log_softmax(-1) for of in (model, other))
     other.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -296,7 +296,7 @@ def test_given_reference_that_would_be_another_function_is_refused(what):
 def test_policy_whose_logits_are_no_numbers_is_refused():
     base = llama()
     base.model.norm.weight.data.fill_(torch.nan)
-    with pytest.raises(ValueError, match="model: two passes of this LlamaForCausalLM"):
+    with pytest.raises(ValueError, match="model: the logits of this LlamaForCausalLM are no numbers"):
         trainer_of(policy_of(base))
 
 

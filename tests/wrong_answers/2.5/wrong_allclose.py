@@ -1,9 +1,0 @@
-# hint: none_met
-import torch
-
-
-def lost_reference(runs):
-    for name, run in runs.items():
-        for key, before in run["before"].items():
-            if "lora_" not in key and not torch.allclose(run["after"][key], before, atol=1e-3):
-                return name
