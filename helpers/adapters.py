@@ -1,8 +1,10 @@
 """LoRA adapters: where they sit, and the promise that switching them off gives back the original model."""
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 
+import torch
 from peft import PeftConfig, PeftModel
 from torch import nn
 
@@ -34,6 +36,16 @@ def reference(model: PeftModel) -> Iterator[nn.Module]:
     finally:
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(trainable[name])
+
+
+def checksum_of_base(model: nn.Module) -> str:
+    """SHA-256 over all that is saved of the original: floats, 8-bit weights and their scales; the same with adapters on
+    it and without. What moves one bit of the original changes it, training an adapter does not."""
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        if not _is_adapter_weight(name) and ".modules_to_save." not in name:
+            digest.update(tensor.cpu().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def refuse_unrecoverable(model: nn.Module) -> None:

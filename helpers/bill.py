@@ -5,8 +5,9 @@ For models of the architectures Llama, Mistral, Qwen2 and Qwen3 (SmolLM2, Llama,
 counts the same lines on a live model.
 """
 
+import copy
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 MIB = 2**20
@@ -21,6 +22,8 @@ LINES = (
     "rollout buffers",
 )
 BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "8bit": 1}
+CHUNK_LOGITS = 2**19  # as in helpers.backbone, which takes seconds to import
+REWARD_RANK = 16  # of the reward adapter, which one backbone also holds, on the top third of its layers
 ARCHITECTURES = ("llama", "mistral", "qwen2", "qwen3")
 LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -38,6 +41,8 @@ class Run:
         on_gpu: what is kept for the backward is that of an NVIDIA GPU, for models with grouped keys to the byte, and in
             8-bit after `helpers.eight_bit.read_rows_alone`; all other lines are the same.
         shared_reference: the reference is recovered from the policy and has no weights of its own.
+        adapted_layers: not 0: one frozen backbone plays all four roles, with the policy's adapters on so many of its
+            top layers, and what is below runs once a rollout (lesson 4).
         batch, micro_batch: sequences a rollout, and sequences a training step forward and backward.
         prompt_length, response_length: tokens.
     """
@@ -48,6 +53,7 @@ class Run:
     dropout: bool = False
     on_gpu: bool = False
     shared_reference: bool = False
+    adapted_layers: int = 0
     batch: int = 16
     micro_batch: int = 4
     prompt_length: int = 8
@@ -59,6 +65,8 @@ class Run:
         unknown = sorted(set(self.adapter_targets) - set(LINEARS))
         if unknown:
             raise ValueError(f"An adapter on {', '.join(unknown)} is not predicted, only on {', '.join(LINEARS)}.")
+        if self.adapted_layers and not (self.adapter_rank and self.shared_reference):
+            raise ValueError("One backbone shares its reference and has adapters: give adapter_rank, shared_reference.")
 
     @property
     def length(self) -> int:
@@ -168,6 +176,8 @@ def rollout_bytes(run: Run) -> int:
 
 def predicted_bill(config: Any, run: Run) -> dict[str, int]:
     """Every line of the bill of one PPO update, in bytes, predicted from a model's configuration alone."""
+    if run.adapted_layers:
+        return _bill_of_one_backbone(config, run)
     count = parameters(config)
     models = 3 if run.shared_reference else 4
     head = config.hidden_size  # of value and reward model, in place of an output layer
@@ -189,6 +199,34 @@ def predicted_bill(config: Any, run: Run) -> dict[str, int]:
         "logits": logits_bytes(config, run),
         "KV cache": kv_cache_bytes(config, run),
         "rollout buffers": rollout_bytes(run),
+    }
+
+
+def _bill_of_one_backbone(config: Any, run: Run) -> dict[str, int]:
+    """The policy owns an adapter, the reward model another and a head, the value model a head, the reference nothing.
+
+    Of the logits one slice of the vocabulary exists at a time; instead of them, the gradient of the log-probabilities
+    by the hidden states is kept. Cosine and sine come for each sequence of the rollout; the embedding keeps no ids.
+    """
+    layers, width = config.num_hidden_layers, config.hidden_size
+    if run.adapted_layers > layers:
+        raise ValueError(f"adapted_layers={run.adapted_layers}, but the model has {layers} layers.")
+    top = copy.copy(config)
+    top.num_hidden_layers = run.adapted_layers
+    top_third = copy.copy(config)
+    top_third.num_hidden_layers = max(1, round(layers / 3))
+    adapter = adapter_parameters(top, run.adapter_rank, run.adapter_targets)
+    trained, head = adapter + width + 1, width + 1
+    for_gradients = 4 * run.micro_batch * run.response_length * width
+    positions = 4 * 2 * (run.batch - 1) * run.length * _head_dim(config) - 8 * run.micro_batch * run.length
+    return predicted_bill(config, replace(run, adapted_layers=0)) | {
+        "weights": weight_bytes(config, run.precision) + 4 * 2 * head,
+        "adapters": 4 * (adapter + adapter_parameters(top_third, REWARD_RANK, ("q_proj", "v_proj"))),
+        "gradients": 4 * trained,
+        "optimizer state": 2 * 4 * trained,
+        "activations": activation_bytes(top, run) + for_gradients + positions,
+        "logits": 4 * CHUNK_LOGITS,
+        "rollout buffers": rollout_bytes(run) + 4 * run.batch * run.length * width,  # and what the layers below gave
     }
 
 

@@ -14,9 +14,8 @@ MIB = 2**20
 METHODS = {"full": "fp32", "ppo": "8bit", "qlora": "4bit"}  # and the precision of each, where none is asked for
 PRECISIONS = ("fp32", "fp16", "bf16", "8bit", "4bit")
 NF4 = {"ppo": 0.5 + 4 / 64, "qlora": 0.5 + 1 / 64 + 4 / (64 * 256)}  # bytes a weight; scales of 64, doubly quantized
-CHUNK_LOGITS, LONG_TEXT, TRUNK_TEXT = 2**19, 64, 256  # as in helpers.backbone, which takes seconds to import
+LONG_TEXT, TRUNK_TEXT = 64, 256  # as in helpers.backbone, which takes seconds to import
 SHORT_ATTENTION, WEIGHTS_AT_ONCE = 2**20, 2**17  # weights of a layer, as in helpers.layers
-REWARD_RANK = 16  # of the reward adapter, which the backbone also holds
 CUDA_CONTEXT = 666_632_192  # with all kernels loaded; pytorch pull request 86509 (a fresh, lazy one takes 426 MiB)
 CUBLAS_WORKSPACE = 32 * MIB  # of PyTorch on Hopper; 8 MiB on older cards
 LIBRARIES = 499 * MIB  # Python, what the trainer imports, and what that loads when it runs; tests/bench/peaks.json
@@ -140,7 +139,7 @@ def _fixed(shape: Shape, job: Job) -> dict[str, int]:
     trained = adapter_weights(shape, job) + (shape.width + 1 if job.method == "ppo" else 0)
     held = trained
     if job.method == "ppo":
-        reward = replace(job, layers="top", r=REWARD_RANK)
+        reward = replace(job, layers="top", r=bill.REWARD_RANK)
         held += adapter_weights(shape, reward) + shape.width + 1
     return {"weights": weight_bytes(shape, job), "adapters": 4 * held, "optimizer state": 8 * trained}
 
@@ -236,7 +235,7 @@ def _logits(shape: Shape, job: Job) -> dict[str, int]:
     if job.method == "qlora":  # cross-entropy: the logits, in float32 too, their log-softmax, and a gradient
         return {"logits": job.micro_batch * job.length * shape.vocabulary * (job.number + 12)}
     rows = job.micro_batch * job.response
-    slice_of_logits = min(CHUNK_LOGITS, rows * shape.vocabulary) * (4 + job.number)  # in float32, and as multiplied
+    slice_of_logits = min(bill.CHUNK_LOGITS, rows * shape.vocabulary) * (4 + job.number)  # float32, and as multiplied
     return {"logits": slice_of_logits + 3 * 4 * rows * shape.width}  # and the gradients of the rows, summed along
 
 

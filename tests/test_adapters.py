@@ -8,7 +8,7 @@ from conftest import in_8bit, tiny_llama
 from peft import AdaLoraConfig, IA3Config, LoraConfig, OFTConfig, VeraConfig, get_peft_model
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from helpers.adapters import reference, top_layers
+from helpers.adapters import checksum_of_base, reference, top_layers
 
 TOKENS = torch.arange(3, 15).view(2, 6)
 
@@ -215,3 +215,24 @@ def test_reference_refuses_a_model_without_adapters():
 )
 def test_top_layers_are_the_last_ones_and_at_least_one(layers, fraction, due):
     assert top_layers(tiny_llama(num_hidden_layers=layers), fraction) == due
+
+
+def test_checksum_of_the_base_is_the_same_with_adapters_and_whatever_they_learn(tmp_path):
+    base = in_8bit(tiny_llama(), tmp_path)
+    before = checksum_of_base(base)
+    policy = policy_of(base, modules_to_save=["lm_head"])
+    with torch.no_grad():
+        for parameter in policy.parameters():
+            if parameter.requires_grad:
+                parameter.add_(1)
+    assert checksum_of_base(policy) == before
+
+
+@pytest.mark.parametrize("part", ["q_proj.weight", "v_proj.SCB", "embed_tokens.weight", "norm.weight"])
+def test_checksum_of_the_base_sees_one_number_of_any_kind_move(part, tmp_path):
+    policy = policy_of(in_8bit(tiny_llama(), tmp_path))
+    before, state = checksum_of_base(policy), policy.state_dict()
+    name = next(name for name in state if part in name.replace("base_layer.", ""))
+    with torch.no_grad():
+        state[name].view(-1)[-1] += 1
+    assert checksum_of_base(policy) != before

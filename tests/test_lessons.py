@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 import torch
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from helpers.checks.registry import EXERCISES
-from helpers.course import lessons, measured, notebook
+from helpers.course import lessons, measured, notebook, reading
 
 ROOT = Path(__file__).parents[1]
 SOLUTIONS = sorted((ROOT / "solutions").glob("*.ipynb"))
@@ -140,6 +140,28 @@ def test_time_of_each_precision_and_of_a_gpu_is_kept_beside_the_others(tmp_path,
 def test_table_of_readme_is_the_one_of_the_measured_lessons():
     text = measured.README.read_text(encoding="utf-8")
     assert measured.with_table(text, json.loads(measured.RECORD.read_text())) == text
+
+
+@pytest.mark.parametrize("name", measured.LESSONS)
+def test_lesson_takes_20_to_45_minutes_and_says_how_many(name):
+    lesson = notebook.read(ROOT / "notebooks" / f"{name}.ipynb")
+    minutes = reading.minutes_in_all(lesson, json.loads(measured.RECORD.read_text())[name])
+    assert 20 <= minutes <= 45
+    assert lesson.cells[1].source.startswith(f"*About {minutes} minutes")
+
+
+def test_minutes_to_read_count_words_lines_of_code_and_predictions():
+    text = "**Predict:** [one](far/away.ipynb) **two**, <b>three</b> `four` and $x$."  # Predict, one … four, and
+    code = "import torch\nfrom math import pi\n\nx = [\n    1,\n]\n# why\nprint(x)"  # three lines
+    made = new_notebook(cells=[new_markdown_cell(text), new_code_cell(code)])
+    assert reading.reading_minutes(made) == pytest.approx(6 / 200 + 3 / (500 / 60) + 10 / 60)
+
+
+def test_minutes_in_all_take_the_slower_cpu_and_are_rounded_up():
+    made = new_notebook(cells=[new_markdown_cell("word " * 200 * 7)])  # 7 minutes
+    runs = {"bf16": {"minutes": 1.0}, "fp32": {"minutes": 3.1}, "gpu": {"minutes": 90.0}}
+    assert reading.minutes_in_all(made, runs) == 15
+    assert reading.minutes_in_all(made, {}) == 10
 
 
 def test_picture_of_readme_is_the_output_of_the_cell_that_makes_it():

@@ -26,6 +26,7 @@ from transformers import (
 )
 
 from helpers import bill, memory
+from helpers.backbone import Backbone
 from helpers.bill import LINEARS, MIB, Run
 from helpers.eight_bit import lean
 from helpers.formulas import token_logprobs
@@ -176,11 +177,20 @@ def test_saved_for_backward_leaves_no_hook_on_the_model(tmp_path):
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
-    [({"precision": "bf16"}, "'bf16'"), ({"adapter_targets": ("q_proj", "lm_head")}, "lm_head is not predicted")],
+    [
+        ({"precision": "bf16"}, "'bf16'"),
+        ({"adapter_targets": ("q_proj", "lm_head")}, "lm_head is not predicted"),
+        ({"adapted_layers": 2, "adapter_rank": 8}, "give adapter_rank, shared_reference"),
+    ],
 )
 def test_run_refuses_what_it_cannot_predict(wrong, words):
     with pytest.raises(ValueError, match=words):
         Run(**wrong)
+
+
+def test_bill_refuses_more_adapted_layers_than_there_are():
+    with pytest.raises(ValueError, match="adapted_layers=7, but the model has 6 layers"):
+        bill.predicted_bill(tiny_llama(num_hidden_layers=6).config, replace(ONE_BACKBONE, adapted_layers=7))
 
 
 @pytest.mark.parametrize("sizes", [{}, UNTIED, FULL_HEADS], ids=["tied", "untied", "full heads"])
@@ -267,6 +277,34 @@ def test_bill_with_a_shared_reference_is_short_of_one_model():
     four, three = (bill.predicted_bill(config, Run(adapter_rank=4, shared_reference=shared)) for shared in (0, 1))
     assert four["weights"] - three["weights"] == sum(p.nbytes for p in tiny_llama().parameters())
     assert {**four, "weights": 0} == {**three, "weights": 0}
+
+
+ONE_BACKBONE = Run(precision="8bit", adapter_rank=4, shared_reference=True, adapted_layers=2, **SMALL)
+
+
+@pytest.mark.parametrize("run", [ONE_BACKBONE, replace(ONE_BACKBONE, precision="fp32", adapted_layers=6)], ids=str)
+def test_bill_of_one_backbone_is_what_a_live_one_holds(run, tmp_path):
+    model = tiny_llama(num_hidden_layers=6)
+    model = in_8bit(model, tmp_path) if run.precision == "8bit" else model
+    options = {"target_modules": list(run.adapter_targets), "bias": "none"}
+    adapted = list(range(6 - run.adapted_layers, 6))
+    policy = get_peft_model(model, LoraConfig(r=run.adapter_rank, layers_to_transform=adapted, **options)).train()
+    policy.add_adapter("reward", LoraConfig(r=bill.REWARD_RANK, layers_to_transform=[4, 5], **options))
+    heads = [torch.nn.Linear(model.config.hidden_size, 1) for _ in ("value", "reward")]
+    split, tokens = Backbone(policy), torch.randint(200, (run.batch, run.length))
+    states = split.trunk(tokens, torch.ones_like(tokens))
+    with memory.saved_for_backward(policy) as kept:
+        hidden = split.top(states.rows(slice(0, run.micro_batch)))
+        split.response_logprobs(hidden, tokens[: run.micro_batch, -run.response_length :], temperature=1.0)
+    weights = {name: p for name, p in policy.named_parameters() if "lora_" in name}
+    trained = sum(p.nbytes for p in [*weights.values(), *heads[0].parameters()] if p.requires_grad)
+    found = bill.predicted_bill(policy.config, run)
+    in_heads = sum(p.nbytes for head in heads for p in head.parameters())
+    assert found["weights"] == memory.counted_weight_bytes(policy) + in_heads
+    assert found["adapters"] == sum(p.nbytes for p in weights.values())
+    assert found["gradients"] == found["optimizer state"] / 2 == trained
+    assert found["activations"] == memory.stored_bytes(kept)
+    assert found["rollout buffers"] == bill.rollout_bytes(run) + states.hidden.nbytes
 
 
 @pytest.fixture(scope="module")

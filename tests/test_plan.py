@@ -267,9 +267,9 @@ def test_what_enters_a_layer_is_a_tenth_or_less_of_what_it_keeps():
         assert 0.05 < job.number * shape.width / plan.kept_by_layer(shape, job) < 0.105
 
 
-@pytest.mark.parametrize("name", ["CHUNK_LOGITS", "LONG_TEXT", "TRUNK_TEXT"])
-def test_plan_counts_with_the_sizes_of_the_backbone(name):
-    assert getattr(plan, name) == getattr(backbone, name)
+@pytest.mark.parametrize(("module", "name"), [(bill, "CHUNK_LOGITS"), (plan, "LONG_TEXT"), (plan, "TRUNK_TEXT")])
+def test_plan_counts_with_the_sizes_of_the_backbone(module, name):
+    assert getattr(module, name) == getattr(backbone, name)
 
 
 def test_attention_is_planned_as_short_where_it_is():

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import psutil
 import torch
 
+from helpers.course import notebook, reading
 from helpers.device import best_precision, default_device
 
 ROOT = Path(__file__).parents[2]
@@ -74,15 +75,15 @@ def measured() -> Iterator[SimpleNamespace]:
         found.seconds = time.monotonic() - started
 
 
-def store(notebook: Path, figures: SimpleNamespace) -> None:
+def store(lesson: Path, figures: SimpleNamespace) -> None:
     """Record the figures of one lesson on a GPU, or in the precision of this CPU, with machine and date; make the table
     anew."""
-    if notebook.stem not in LESSONS or notebook.resolve().parent != RECORD.parent:
+    if lesson.stem not in LESSONS or lesson.resolve().parent != RECORD.parent:
         return
     record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     on_gpu = default_device() == "cuda"
     cpu = f"{psutil.cpu_count()} CPU cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, no GPU"
-    record.setdefault(notebook.stem, {})["gpu" if on_gpu else best_precision()[0]] = {
+    record.setdefault(lesson.stem, {})["gpu" if on_gpu else best_precision()[0]] = {
         "minutes": round(figures.seconds / 60, 1),
         "peak_gib": round(figures.peak_bytes / 2**30, 1),
         "machine": torch.cuda.get_device_name() if on_gpu else cpu,
@@ -94,17 +95,23 @@ def store(notebook: Path, figures: SimpleNamespace) -> None:
 
 def with_table(text: str, record: dict) -> str:
     """`text` with the table between its two marks made anew from `record`."""
-    heads = ("lesson", "after it you can", "minutes on a CPU (bf16 / fp32)", "memory, GiB", "on a GPU")
+    heads = ("lesson", "after it you can", "minutes in all", "of them running (bf16 / fp32)", "memory, GiB", "on a GPU")
     rows = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name, (title, purpose) in LESSONS.items():
         link = f"[{name[0]} · {title}](notebooks/{name}.ipynb)"
         minutes, memory = (_both(record.get(name, {}), figure) for figure in ("minutes", "peak_gib"))
-        rows.append(f"| {link} | {purpose} | {minutes} | {memory} | {_on_gpu(record.get(name, {}))} |")
+        in_all = reading.minutes_in_all(notebook.read(ROOT / "notebooks" / f"{name}.ipynb"), record.get(name, {}))
+        rows.append(f"| {link} | {purpose} | {in_all} | {minutes} | {memory} | {_on_gpu(record.get(name, {}))} |")
     every = {(kind, one["machine"], one["date"]) for kinds in record.values() for kind, one in kinds.items()}
     made = [f"{kind} on {machine}, {date}" for kind, machine, date in sorted(every)]
     before, rest = text.split(BEGIN)
-    note = "\n\nRunning time and peak memory (resident, or the GPU's) of the whole notebook, where the processor has "
-    note += f"bfloat16 instructions / where it has none: {'; '.join(made)}.\n"
+    note = (
+        f"\n\nMinutes in all are an estimate: {reading.WORDS_A_MINUTE} words a minute, {reading.LINES_AN_HOUR} lines "
+        f"of code an hour, {reading.SECONDS_A_PREDICTION} seconds a prediction, and the slower of the two runs; "
+        "exercises come on top, and say how long. Running time and peak memory (resident, or the GPU's) of the whole "
+        "notebook are measured, where the processor has bfloat16 instructions / where it has none: "
+        f"{'; '.join(made)}.\n"
+    )
     return before + BEGIN + "\n" + "\n".join(rows) + note + END + rest.split(END)[1]
 
 

@@ -75,7 +75,7 @@ def short_run(way: str, seed: int, gentle: bool = False, steps: int = 3) -> dict
         warnings.filterwarnings("ignore", "Careful, disabling adapter layers", UserWarning)
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         torch.manual_seed(seed)
-        model = _tiny_policy(way, gentle)
+        model = tiny_policy(way, gentle)
         tokens = torch.randint(3, 53, (4, 12))
         with torch.no_grad(), model.disable_adapter():
             off = model.eval()(input_ids=tokens).logits
@@ -100,7 +100,7 @@ def short_run(way: str, seed: int, gentle: bool = False, steps: int = 3) -> dict
     return found
 
 
-def _tiny_policy(way: str, gentle: bool):
+def tiny_policy(way: str, gentle: bool = False):
     """A GPT-2 in bfloat16, whose layers have biases, with LoRA on its attention; B is zero unless it has a past."""
     from peft import LoraConfig, get_peft_model
     from transformers import GPT2Config, GPT2LMHeadModel

@@ -1,0 +1,31 @@
+"""How long a lesson takes: an estimate from its text and code, and the recorded run. No person was timed."""
+
+import math
+import re
+
+from nbformat import NotebookNode
+
+WORDS_A_MINUTE = 200  # adults read non-fiction at 238: Brysbaert (2019), "How many words do we read per minute?"
+LINES_AN_HOUR = 500  # the most that an inspection of code should go through: Cohen (2006), "Best Kept Secrets", part 2
+SECONDS_A_PREDICTION = 10
+LINKS_AND_MARKS = re.compile(r"\]\([^)]*\)|<[^>]+>|\$[^$]*\$")
+WORD = re.compile(r"[A-Za-z0-9][\w'.-]*")
+
+
+def reading_minutes(lesson: NotebookNode) -> float:
+    """Minutes to read the text (folded answers too), to read the code and to predict.
+
+    Of the code, lines that only import, comment or close a bracket are left out.
+    """
+    texts = [cell.source for cell in lesson.cells if cell.cell_type == "markdown"]
+    words = sum(len(WORD.findall(LINKS_AND_MARKS.sub(" ", text))) for text in texts)
+    predictions = sum(text.count("**Predict") + text.count("**predict") for text in texts)
+    codes = [line.strip() for cell in lesson.cells if cell.cell_type == "code" for line in cell.source.splitlines()]
+    lines = [line for line in codes if re.search(r"\w", line) and not line.startswith(("#", "import ", "from "))]
+    return words / WORDS_A_MINUTE + 60 * len(lines) / LINES_AN_HOUR + SECONDS_A_PREDICTION * predictions / 60
+
+
+def minutes_in_all(lesson: NotebookNode, runs: dict[str, dict]) -> int:
+    """Reading, and the slowest recorded run on a CPU, rounded up to five minutes; `runs` is of `measured.RECORD`."""
+    running = max((run["minutes"] for kind, run in runs.items() if kind != "gpu"), default=0)
+    return 5 * math.ceil((reading_minutes(lesson) + running) / 5)
