@@ -150,6 +150,16 @@ def test_lesson_takes_20_to_45_minutes_and_says_how_many(name):
     assert lesson.cells[1].source.startswith(f"*About {minutes} minutes")
 
 
+@pytest.mark.parametrize("name", measured.LESSONS)
+def test_lesson_asks_for_a_prediction_before_most_cells_that_show_something(name):
+    asked, shown, predicted = False, 0, 0
+    for cell in notebook.read(ROOT / "notebooks" / f"{name}.ipynb").cells:
+        asked = asked or "**predict" in cell.source.lower()
+        if cell.get("outputs"):
+            shown, predicted, asked = shown + 1, predicted + asked, False
+    assert predicted > shown / 2
+
+
 def test_minutes_to_read_count_words_lines_of_code_and_predictions():
     text = "**Predict:** [one](far/away.ipynb) **two**, <b>three</b> `four` and $x$."  # Predict, one … four, and
     code = "import torch\nfrom math import pi\n\nx = [\n    1,\n]\n# why\nprint(x)"  # three lines
