@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterator
 
 import torch
-from peft import PeftConfig, PeftModel
+from peft import PeftConfig, PeftModel, PeftType
 from torch import nn
 
 # What peft's `init_lora_weights` may name that takes the start of the adapter out of the base's own weights.
@@ -39,11 +39,22 @@ def reference(model: PeftModel) -> Iterator[nn.Module]:
 
 
 def checksum_of_base(model: nn.Module) -> str:
-    """SHA-256 over all that is saved of the original: floats, 8-bit weights and their scales; the same with adapters on
-    it and without. What moves one bit of the original changes it, training an adapter does not."""
+    """SHA-256 over all that is saved of the original: names, shapes and numbers of floats, 8-bit weights and scales.
+
+    The same with LoRA adapters and without; training them does not change it, one bit of the original does. What no
+    file of the model holds, such as the epsilon of a norm, cannot be seen.
+
+    Raises:
+        ValueError: a peft adapter other than LoRA, whose weights cannot be told from the original's.
+    """
+    kinds = {config.peft_type for config in getattr(model, "peft_config", {}).values()} - {PeftType.LORA}
+    if kinds:
+        raise ValueError(f"The model has adapters of kind {kinds.pop().value}; only LoRA's are told from the original.")
     digest = hashlib.sha256()
     for name, tensor in model.state_dict().items():
         if not _is_adapter_weight(name) and ".modules_to_save." not in name:
+            name = name.removeprefix("base_model.model.").replace(".base_layer.", ".").replace(".original_module.", ".")
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype} ".encode())
             digest.update(tensor.cpu().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()
 

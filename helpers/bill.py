@@ -22,7 +22,7 @@ LINES = (
     "rollout buffers",
 )
 BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "8bit": 1}
-CHUNK_LOGITS = 2**19  # as in helpers.backbone, which takes seconds to import
+CHUNK_LOGITS, LONG_TEXT = 2**19, 64  # as in helpers.backbone, which takes seconds to import
 REWARD_RANK = 16  # of the reward adapter, which one backbone also holds, on the top third of its layers
 ARCHITECTURES = ("llama", "mistral", "qwen2", "qwen3")
 LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -65,8 +65,8 @@ class Run:
         unknown = sorted(set(self.adapter_targets) - set(LINEARS))
         if unknown:
             raise ValueError(f"An adapter on {', '.join(unknown)} is not predicted, only on {', '.join(LINEARS)}.")
-        if self.adapted_layers and not (self.adapter_rank and self.shared_reference):
-            raise ValueError("One backbone shares its reference and has adapters: give adapter_rank, shared_reference.")
+        if self.adapted_layers:
+            _refuse_other_backbones(self)
 
     @property
     def length(self) -> int:
@@ -129,7 +129,7 @@ def adapter_parameters(config: Any, rank: int, targets: Iterable[str]) -> int:
 def activation_bytes(config: Any, run: Run) -> int:
     """What one forward of a micro-batch keeps for its backward (float32), without parameters and without logits.
 
-    It is no estimate: the count on a live model is equal, from two layers up. What decides:
+    It is no estimate: the count on a live model is equal. What decides:
 
     - A linear layer keeps its input only if it has something to train: its weight, or an adapter's A.
     - bitsandbytes' 8-bit layers keep their input although their weights are frozen, and their backward never reads it.
@@ -153,7 +153,7 @@ def activation_bytes(config: Any, run: Run) -> int:
     first = sum(_kept_by_layer(config, run, gradient_enters=trains_base).values())
     others = (config.num_hidden_layers - 1) * sum(_kept_by_layer(config, run, gradient_enters=True).values())
     last = width + 1 + (2 * width if trains_base else 0)  # the final norm; the output layer keeps its input if trained
-    rotary = 2 * run.length * _head_dim(config)  # one cosine and sine for all layers and sequences
+    rotary = _rotary(config, run)  # one cosine and sine for all layers and sequences
     return 4 * (tokens * (first + others + last) + rotary) + 8 * tokens  # and the token ids, int64
 
 
@@ -202,30 +202,44 @@ def predicted_bill(config: Any, run: Run) -> dict[str, int]:
     }
 
 
+def _refuse_other_backbones(run: Run) -> None:
+    if not (run.adapter_rank and run.shared_reference):
+        raise ValueError("One backbone shares its reference and has adapters: give adapter_rank, shared_reference.")
+    if run.batch < run.micro_batch:
+        raise ValueError(f"micro_batch={run.micro_batch} is more than the batch of {run.batch}.")
+    if run.length > LONG_TEXT:
+        raise ValueError(
+            f"Texts of {run.length} tokens: of more than {LONG_TEXT} the trainer computes some layers again in the "
+            "backward, which this bill does not know. `python -m helpers plan` does."
+        )
+
+
 def _bill_of_one_backbone(config: Any, run: Run) -> dict[str, int]:
     """The policy owns an adapter, the reward model another and a head, the value model a head, the reference nothing.
 
-    Of the logits one slice of the vocabulary exists at a time; instead of them, the gradient of the log-probabilities
-    by the hidden states is kept. Cosine and sine come for each sequence of the rollout; the embedding keeps no ids.
+    Of the logits one slice of the vocabulary exists at a time, as a product and in float32; instead of them, the
+    gradient of the log-probabilities by the hidden states is kept. Cosine and sine come for each sequence of the
+    rollout; the embedding keeps no ids.
     """
     layers, width = config.num_hidden_layers, config.hidden_size
-    if run.adapted_layers > layers:
-        raise ValueError(f"adapted_layers={run.adapted_layers}, but the model has {layers} layers.")
-    top = copy.copy(config)
-    top.num_hidden_layers = run.adapted_layers
-    top_third = copy.copy(config)
-    top_third.num_hidden_layers = max(1, round(layers / 3))
+    top, top_third = copy.copy(config), copy.copy(config)
+    top.num_hidden_layers, top_third.num_hidden_layers = run.adapted_layers, max(1, round(layers / 3))
+    if not top_third.num_hidden_layers <= run.adapted_layers <= layers:
+        raise ValueError(
+            f"adapted_layers={run.adapted_layers}, but the model has {layers} layers, and the reward adapter sits on "
+            f"the top {top_third.num_hidden_layers} of them: fewer are not predicted."
+        )
     adapter = adapter_parameters(top, run.adapter_rank, run.adapter_targets)
     trained, head = adapter + width + 1, width + 1
     for_gradients = 4 * run.micro_batch * run.response_length * width
-    positions = 4 * 2 * (run.batch - 1) * run.length * _head_dim(config) - 8 * run.micro_batch * run.length
+    positions = 4 * (run.batch - 1) * _rotary(top, run) - 8 * run.micro_batch * run.length
     return predicted_bill(config, replace(run, adapted_layers=0)) | {
         "weights": weight_bytes(config, run.precision) + 4 * 2 * head,
         "adapters": 4 * (adapter + adapter_parameters(top_third, REWARD_RANK, ("q_proj", "v_proj"))),
         "gradients": 4 * trained,
         "optimizer state": 2 * 4 * trained,
         "activations": activation_bytes(top, run) + for_gradients + positions,
-        "logits": 4 * CHUNK_LOGITS,
+        "logits": 8 * min(CHUNK_LOGITS, run.micro_batch * run.response_length * config.vocab_size),
         "rollout buffers": rollout_bytes(run) + 4 * run.batch * run.length * width,  # and what the layers below gave
     }
 
@@ -245,6 +259,12 @@ def refuse_other_architectures(config: Any) -> None:
 
 def _head_dim(config: Any) -> int:
     return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+
+
+def _rotary(config: Any, run: Run) -> int:
+    """Numbers of a sequence's cosines and sines; they are kept where queries or keys need a gradient."""
+    needed = run.adapter_rank == 0 or config.num_hidden_layers > 1 or {"q_proj", "k_proj"} & set(run.adapter_targets)
+    return 2 * run.length * _head_dim(config) if needed else 0
 
 
 def _norms_heads(config: Any) -> bool:

@@ -14,12 +14,13 @@ MIB = 2**20
 METHODS = {"full": "fp32", "ppo": "8bit", "qlora": "4bit"}  # and the precision of each, where none is asked for
 PRECISIONS = ("fp32", "fp16", "bf16", "8bit", "4bit")
 NF4 = {"ppo": 0.5 + 4 / 64, "qlora": 0.5 + 1 / 64 + 4 / (64 * 256)}  # bytes a weight; scales of 64, doubly quantized
-LONG_TEXT, TRUNK_TEXT = 64, 256  # as in helpers.backbone, which takes seconds to import
+TRUNK_TEXT = 256  # as in helpers.backbone, which takes seconds to import
 SHORT_ATTENTION, WEIGHTS_AT_ONCE = 2**20, 2**17  # weights of a layer, as in helpers.layers
 CUDA_CONTEXT = 666_632_192  # with all kernels loaded; pytorch pull request 86509 (a fresh, lazy one takes 426 MiB)
 CUBLAS_WORKSPACE = 32 * MIB  # of PyTorch on Hopper; 8 MiB on older cards
 LIBRARIES = 499 * MIB  # Python, what the trainer imports, and what that loads when it runs; tests/bench/peaks.json
-GAPS = 0.6  # of malloc on Linux, a part of all tensors but the weights; near 0 with MALLOC_TRIM_THRESHOLD_=65536 set
+GAPS = 0.6  # of malloc on Linux, a part of the tensors that come and go; near 0 with MALLOC_TRIM_THRESHOLD_=65536 set
+STAYING = ("weights", "adapters", "gradients", "optimizer state")
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ def _base(lines: dict[str, int], on_gpu: bool) -> dict[str, int]:
     """What a process needs beside the bill."""
     if on_gpu:
         return {"cuBLAS workspace": CUBLAS_WORKSPACE, "CUDA context": CUDA_CONTEXT}
-    return {"gaps of the heap": int(GAPS * (sum(lines.values()) - lines["weights"])), "libraries": LIBRARIES}
+    coming_and_going = sum(size for line, size in lines.items() if line not in STAYING)
+    return {"gaps of the heap": int(GAPS * coming_and_going), "libraries": LIBRARIES}
 
 
 def peak(shape: Shape, job: Job) -> tuple[str, int]:
@@ -174,7 +176,7 @@ def _step(shape: Shape, job: Job) -> dict[str, int]:
     if job.method == "qlora":  # of each layer its input; of one layer at a time, all
         activations = tokens * (kept + adapted * entering)
     else:  # layers times tokens of a text of which all is kept; of the others, what enters
-        whole = min(adapted * job.length, max(adapted * LONG_TEXT, job.length))
+        whole = min(adapted * job.length, max(adapted * bill.LONG_TEXT, job.length))
         activations = job.micro_batch * (whole * kept + (adapted * job.length - whole) * entering)
     backward = 3 * tokens * max(shape.inner, shape.width) * job.number  # the gradients that flow through one block
     lines = {"gradients": _fixed(shape, job)["optimizer state"] // 2, "activations": activations, **_logits(shape, job)}

@@ -117,7 +117,7 @@ MUTANTS = [
     Mutant("upper layers are computed again", "backbone", "again = max(0, len(layers) - trained * LONG_TEXT // hidden.shape[1])\n", "again = max(0, len(layers) - trained * LONG_TEXT // hidden.shape[1])\n        hidden, layers, again = self._through(layers[: len(layers) - again], hidden, states.arguments), layers[len(layers) - again :], again\n", "longer_texts_more_of_the_lower"),
     Mutant("layers of a frozen adapter count as trained", "backbone", "trained = sum(_has_gradients(self.layers[layer]) for layer in layers)", "trained = len(layers)", "only_a_frozen_adapter"),
     Mutant("plan without what enters the layers of a long text", "plan", "(adapted * job.length - whole) * entering", "0", "example_of_the_readme"),
-    Mutant("plan without the one layer that is computed again", "plan", "max(adapted * LONG_TEXT, job.length)", "adapted * LONG_TEXT", "update_of_the_trainer and one"),
+    Mutant("plan without the one layer that is computed again", "plan", "max(adapted * bill.LONG_TEXT, job.length)", "adapted * bill.LONG_TEXT", "update_of_the_trainer and one"),
     Mutant("long texts without what the layers are given", "backbone", "checkpoint(self._through, [layer], hidden, states.arguments,", "checkpoint(self._through, [layer], hidden, {kind: {k: v for k, v in given.items() if k != \"attention_mask\"} for kind, given in states.arguments.items()},", "long_texts_is_that_of_short"),
     Mutant("gradient without the temperature", "backbone", "average / total).mul_(scale)", "average / total)", "token_logprobs_is_that_of_autograd"),
     Mutant("normalizer of the slices under different maxima", "backbone", "total = total * shrunk +", "total = total +", "token_logprobs_is_that_of_autograd"),

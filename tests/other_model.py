@@ -3,9 +3,10 @@
     python tests/other_model.py [--family qwen2 | qwen3] [NUMBER OF A LESSON …]
 
 No other language model is at hand without a hub. So the course's own weights are written in another architecture, with
-small random biases where Qwen2 has some, or with the norms of heads that Qwen3 has: another family and another
-function, which still writes English. A reward adapter is trained for it as README says, then every lesson is executed.
-Ends with a table, and with 1 if one of them stopped. Takes half an hour on two cores.
+small random biases where Qwen2 has some and two more layers of small weights on top, or with the norms of heads that
+Qwen3 has: another family, depth and function, which still writes English. A reward adapter is trained for it as README
+says, then every lesson is executed. Ends with a table, and with 1 if one of them stopped. Takes half an hour on two
+cores.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from helpers.model import load_model, load_tokenizer
 
 FAMILIES = {"qwen2": (Qwen2Config, Qwen2ForCausalLM), "qwen3": (Qwen3Config, Qwen3ForCausalLM)}
 BIAS = 0.02  # standard deviation of the biases
+MORE_LAYERS = {"qwen2": 2, "qwen3": 0}
 SENTENCE = "The film was long, but nobody left."
 
 
@@ -33,7 +35,8 @@ def write(family: str, folder: Path) -> float:
     torch.manual_seed(0)
     (config, kind), model, tokenizer = FAMILIES[family], load_model("fp32", "cpu"), load_tokenizer()
     sizes = {name: value for name, value in model.config.to_dict().items() if name in vars(config())}
-    other = kind(config(**{**sizes, "model_type": family, "architectures": None})).train()
+    more = {"num_hidden_layers": model.config.num_hidden_layers + MORE_LAYERS[family], "layer_types": None}
+    other = kind(config(**{**sizes, **more, "model_type": family, "architectures": None})).train()
     absent = other.load_state_dict(model.state_dict(), strict=False).missing_keys
     tokens = tokenizer(SENTENCE, return_tensors="pt")["input_ids"]
     of_heads = sizes_of_heads(model, tokens)
@@ -43,6 +46,9 @@ def write(family: str, folder: Path) -> float:
             layer, _, last = name.rpartition(".self_attn.")
             if last.endswith(".bias"):
                 other.get_parameter(name).normal_(std=BIAS)
+            elif (layer, last[0]) not in of_heads:
+                if name.endswith(("o_proj.weight", "down_proj.weight")):
+                    other.get_parameter(name).mul_(0.1)  # the new layers change little
             else:
                 other.get_parameter(name).fill_(of_heads[layer, last[0]])
         first, second = (of(tokens).logits.log_softmax(-1) for of in (model, other))

@@ -228,11 +228,21 @@ def test_checksum_of_the_base_is_the_same_with_adapters_and_whatever_they_learn(
     assert checksum_of_base(policy) == before
 
 
-@pytest.mark.parametrize("part", ["q_proj.weight", "v_proj.SCB", "embed_tokens.weight", "norm.weight"])
-def test_checksum_of_the_base_sees_one_number_of_any_kind_move(part, tmp_path):
-    policy = policy_of(in_8bit(tiny_llama(), tmp_path))
-    before, state = checksum_of_base(policy), policy.state_dict()
-    name = next(name for name in state if part in name.replace("base_layer.", ""))
-    with torch.no_grad():
-        state[name].view(-1)[-1] += 1
-    assert checksum_of_base(policy) != before
+def test_checksum_of_the_base_sees_the_first_and_the_last_number_of_each_of_its_tensors_move(tmp_path):
+    gpt2 = policy_of(tiny_gpt2(), target_modules=["c_attn"], fan_in_fan_out=True)  # with biases
+    for policy in (gpt2, policy_of(in_8bit(tiny_llama(tie_word_embeddings=False), tmp_path))):
+        before, state = checksum_of_base(policy), policy.state_dict()
+        made_for_the_file = "weight_format"  # of bitsandbytes; no part of the live model
+        for name in [name for name in state if "lora_" not in name and not name.endswith(made_for_the_file)]:
+            for place in {0, state[name].numel() - 1}:
+                numbers = state[name].detach().view(-1)
+                number = numbers[place].clone()
+                numbers[place] += 1
+                assert checksum_of_base(policy) != before, name
+                numbers[place] = number
+        assert checksum_of_base(policy) == before
+
+
+def test_checksum_of_the_base_refuses_adapters_that_it_cannot_tell_from_the_base():
+    with pytest.raises(ValueError, match="adapters of kind IA3; only LoRA's"):
+        checksum_of_base(get_peft_model(tiny_llama(), IA3Config(target_modules=["k_proj"], feedforward_modules=[])))

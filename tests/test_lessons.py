@@ -161,10 +161,10 @@ def test_lesson_asks_for_a_prediction_before_most_cells_that_show_something(name
 
 
 def test_minutes_to_read_count_words_lines_of_code_and_predictions():
-    text = "**Predict:** [one](far/away.ipynb) **two**, <b>three</b> `four` and $x$."  # Predict, one … four, and
+    text = "**predict** it. **Predict:** [one](far/away.ipynb) **two**, <b>three</b> `four` and $x$."  # eight words
     code = "import torch\nfrom math import pi\n\nx = [\n    1,\n]\n# why\nprint(x)"  # three lines
     made = new_notebook(cells=[new_markdown_cell(text), new_code_cell(code)])
-    assert reading.reading_minutes(made) == pytest.approx(6 / 200 + 3 / (500 / 60) + 10 / 60)
+    assert reading.reading_minutes(made) == pytest.approx(8 / 200 + 3 / (500 / 60) + 2 * 10 / 60)
 
 
 def test_minutes_in_all_take_the_slower_cpu_and_are_rounded_up():

@@ -26,6 +26,7 @@ from transformers import (
 )
 
 from helpers import bill, memory
+from helpers.adapters import top_layers
 from helpers.backbone import Backbone
 from helpers.bill import LINEARS, MIB, Run
 from helpers.eight_bit import lean
@@ -35,6 +36,7 @@ from helpers.shapes import MODELS
 UNTIED = {"tie_word_embeddings": False}
 FULL_HEADS = {"num_key_value_heads": 4}
 SMALL = {"batch": 4, "micro_batch": 3, "prompt_length": 2, "response_length": 5}
+ONE_BACKBONE = Run(precision="8bit", adapter_rank=4, shared_reference=True, adapted_layers=3, **SMALL)
 
 
 class LiveStorages(TorchDispatchMode):
@@ -181,6 +183,8 @@ def test_saved_for_backward_leaves_no_hook_on_the_model(tmp_path):
         ({"precision": "bf16"}, "'bf16'"),
         ({"adapter_targets": ("q_proj", "lm_head")}, "lm_head is not predicted"),
         ({"adapted_layers": 2, "adapter_rank": 8}, "give adapter_rank, shared_reference"),
+        ({**vars(ONE_BACKBONE), "micro_batch": 5}, "micro_batch=5 is more than the batch of 4"),
+        ({**vars(ONE_BACKBONE), "response_length": 63}, "Texts of 65 tokens: of more than 64"),
     ],
 )
 def test_run_refuses_what_it_cannot_predict(wrong, words):
@@ -188,9 +192,11 @@ def test_run_refuses_what_it_cannot_predict(wrong, words):
         Run(**wrong)
 
 
-def test_bill_refuses_more_adapted_layers_than_there_are():
-    with pytest.raises(ValueError, match="adapted_layers=7, but the model has 6 layers"):
-        bill.predicted_bill(tiny_llama(num_hidden_layers=6).config, replace(ONE_BACKBONE, adapted_layers=7))
+@pytest.mark.parametrize("adapted_layers", [-1, 1, 7])
+def test_bill_refuses_adapted_layers_that_are_not_there_or_fewer_than_the_reward_adapter_has(adapted_layers):
+    config = tiny_llama(num_hidden_layers=6).config
+    with pytest.raises(ValueError, match=f"adapted_layers={adapted_layers}, but the model has 6 .* the top 2 of them"):
+        bill.predicted_bill(config, replace(ONE_BACKBONE, adapted_layers=adapted_layers))
 
 
 @pytest.mark.parametrize("sizes", [{}, UNTIED, FULL_HEADS], ids=["tied", "untied", "full heads"])
@@ -279,17 +285,23 @@ def test_bill_with_a_shared_reference_is_short_of_one_model():
     assert {**four, "weights": 0} == {**three, "weights": 0}
 
 
-ONE_BACKBONE = Run(precision="8bit", adapter_rank=4, shared_reference=True, adapted_layers=2, **SMALL)
-
-
-@pytest.mark.parametrize("run", [ONE_BACKBONE, replace(ONE_BACKBONE, precision="fp32", adapted_layers=6)], ids=str)
-def test_bill_of_one_backbone_is_what_a_live_one_holds(run, tmp_path):
-    model = tiny_llama(num_hidden_layers=6)
+@pytest.mark.parametrize(
+    ("layers", "run", "sizes"),
+    [
+        (8, ONE_BACKBONE, {}),
+        (8, replace(ONE_BACKBONE, precision="fp32", adapted_layers=8), UNTIED),
+        (7, replace(ONE_BACKBONE, precision="fp32", response_length=62), {"head_dim": 12}),
+        (3, replace(ONE_BACKBONE, precision="fp32", adapted_layers=1, adapter_targets=("v_proj", "up_proj")), {}),
+    ],
+)
+def test_bill_of_one_backbone_is_what_a_live_one_holds(layers, run, sizes, tmp_path):
+    model = tiny_llama(num_hidden_layers=layers, **sizes)
     model = in_8bit(model, tmp_path) if run.precision == "8bit" else model
     options = {"target_modules": list(run.adapter_targets), "bias": "none"}
-    adapted = list(range(6 - run.adapted_layers, 6))
+    adapted = list(range(layers - run.adapted_layers, layers))
     policy = get_peft_model(model, LoraConfig(r=run.adapter_rank, layers_to_transform=adapted, **options)).train()
-    policy.add_adapter("reward", LoraConfig(r=bill.REWARD_RANK, layers_to_transform=[4, 5], **options))
+    options |= {"target_modules": ["q_proj", "v_proj"], "layers_to_transform": top_layers(model)}
+    policy.add_adapter("reward", LoraConfig(r=bill.REWARD_RANK, **options))
     heads = [torch.nn.Linear(model.config.hidden_size, 1) for _ in ("value", "reward")]
     split, tokens = Backbone(policy), torch.randint(200, (run.batch, run.length))
     states = split.trunk(tokens, torch.ones_like(tokens))
@@ -305,6 +317,8 @@ def test_bill_of_one_backbone_is_what_a_live_one_holds(run, tmp_path):
     assert found["gradients"] == found["optimizer state"] / 2 == trained
     assert found["activations"] == memory.stored_bytes(kept)
     assert found["rollout buffers"] == bill.rollout_bytes(run) + states.hidden.nbytes
+    assert found["KV cache"] == bill.kv_cache_bytes(policy.config, run)
+    assert found["logits"] == 2 * 4 * min(2**19, run.micro_batch * run.response_length * policy.config.vocab_size)
 
 
 @pytest.fixture(scope="module")

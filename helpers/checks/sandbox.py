@@ -209,7 +209,7 @@ def _excess(pid: int) -> str:
 
 def _made_files(pid: int) -> int:
     """How many files, links and folders were made where an answer may write; 0 where that cannot be seen."""
-    with contextlib.suppress(psutil.Error, OSError):
+    with contextlib.suppress(psutil.Error, OSError, IndexError):  # no child: it has just ended
         inside = psutil.Process(pid).children(recursive=True)[-1].pid
         found = (os.statvfs(f"/proc/{inside}/root{folder}") for folder in ("/tmp", "/dev/shm"))
         return sum(one.f_files - one.f_ffree for one in found)

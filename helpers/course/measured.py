@@ -107,9 +107,10 @@ def with_table(text: str, record: dict) -> str:
     before, rest = text.split(BEGIN)
     note = (
         f"\n\nMinutes in all are an estimate: {reading.WORDS_A_MINUTE} words a minute, {reading.LINES_AN_HOUR} lines "
-        f"of code an hour, {reading.SECONDS_A_PREDICTION} seconds a prediction, and the slower of the two runs; "
-        "exercises come on top, and say how long. Running time and peak memory (resident, or the GPU's) of the whole "
-        "notebook are measured, where the processor has bfloat16 instructions / where it has none: "
+        f"of code an hour, {reading.SECONDS_A_PREDICTION} seconds a prediction, and the slower of the two runs. "
+        "Printed output, longer thought and exercises come on top; nobody was timed. Running time and peak memory "
+        "(resident, or the GPU's) of the whole notebook are measured, where the processor has bfloat16 instructions / "
+        "where it has none: "
         f"{'; '.join(made)}.\n"
     )
     return before + BEGIN + "\n" + "\n".join(rows) + note + END + rest.split(END)[1]

@@ -6,7 +6,7 @@ import re
 from nbformat import NotebookNode
 
 WORDS_A_MINUTE = 200  # adults read non-fiction at 238: Brysbaert (2019), "How many words do we read per minute?"
-LINES_AN_HOUR = 500  # the most that an inspection of code should go through: Cohen (2006), "Best Kept Secrets", part 2
+LINES_AN_HOUR = 500  # the most that a review should go through: Cohen (2006), "Best Kept Secrets of Peer Code Review"
 SECONDS_A_PREDICTION = 10
 LINKS_AND_MARKS = re.compile(r"\]\([^)]*\)|<[^>]+>|\$[^$]*\$")
 WORD = re.compile(r"[A-Za-z0-9][\w'.-]*")
@@ -15,7 +15,7 @@ WORD = re.compile(r"[A-Za-z0-9][\w'.-]*")
 def reading_minutes(lesson: NotebookNode) -> float:
     """Minutes to read the text (folded answers too), to read the code and to predict.
 
-    Of the code, lines that only import, comment or close a bracket are left out.
+    Of the code, lines that only import, comment or close a bracket are left out, and so is all that it prints.
     """
     texts = [cell.source for cell in lesson.cells if cell.cell_type == "markdown"]
     words = sum(len(WORD.findall(LINKS_AND_MARKS.sub(" ", text))) for text in texts)

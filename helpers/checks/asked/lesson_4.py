@@ -63,8 +63,8 @@ EXERCISES = (
             "Ask three questions, in this order. Was the KL 0 before the first step? Did any step go much too far? Did "
             "the KL level off?",
             "`log['objective/kl'][0]` of a healthy run is below a hundredth of a nat. A ratio of a healthy run stays "
-            "below 3, and one single step with a ratio in the tens is too many: take the maximum. A KL that ends "
-            "above 20 nats was not held back.",
+            "below 3, and one single step with a ratio above 10 is too many: take the maximum. A KL that ends above "
+            "20 nats was not held back.",
         ),
     ),
     Exercise(
@@ -76,7 +76,7 @@ EXERCISES = (
         minutes=15,
         agrees_with="the closed form of the bill, in bytes",
         hints=(
-            "One measurement holds more than one layer's share: final norm, logits and positions are kept once, and "
+            "One measurement is not one layer's share: the positions and what enters the final norm are kept once, and "
             "the lowest adapted layer keeps less than the others. What is the same in two measurements goes away when "
             "you subtract them.",
             "`with saved_for_backward(model) as kept:` around `model(input_ids=tokens)`, then `stored_bytes(kept)` "

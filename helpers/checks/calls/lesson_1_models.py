@@ -144,7 +144,7 @@ def call_eight_bit_in_eval(answer: Callable, inputs: dict) -> dict:
         runs = {name: {which: draw[f"{name}: {which}"] for which in MEASURED} for name in draw["names"]}
         return {"original": draw["original"], "runs": runs}
 
-    return call_for_each(answer, (arguments(draw) for draw in drawn(inputs)))
+    return call_for_each(answer, (arguments(draw) for draw in drawn(inputs)), may_find_none=True)
 
 
 def drawn(inputs: dict) -> list[dict]:

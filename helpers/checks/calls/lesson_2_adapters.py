@@ -114,7 +114,7 @@ def _five_trainings(generator: torch.Generator, order: list[int], moved: str, sw
 
 
 def call_lost_reference(answer: Callable, inputs: dict) -> dict:
-    return call_for_each(answer, ({"runs": runs} for runs in runs_of_draws(inputs)))
+    return call_for_each(answer, ({"runs": runs} for runs in runs_of_draws(inputs)), may_find_none=True)
 
 
 def runs_of_draws(inputs: dict) -> list[dict[str, dict]]:

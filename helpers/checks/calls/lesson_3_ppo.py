@@ -5,16 +5,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.observe import TENSOR_OUTPUTS, call_again, call_for_number, call_for_tensor, kind
+from helpers.checks.calls.observe import TENSOR_OUTPUTS, call_again, call_for_number, call_for_tensor, calls_of, kind
+from helpers.formulas import policy_losses, rewards_per_token
 
 KL_PER_POSITION_OUTPUTS, call_kl_per_position = TENSOR_OUTPUTS, call_for_tensor
-TOKEN_REWARDS_OUTPUTS = {**TENSOR_OUTPUTS, "cut_output": Tensor, "cut_kind": str}
+# "left_to_helper": to the function that the trainer calls for it.
+TOKEN_REWARDS_OUTPUTS = {**TENSOR_OUTPUTS, "cut_output": Tensor, "cut_kind": str, "left_to_helper": bool}
 CLIPRANGES = (0.2, 0.1, 0.3)  # a range that was typed in fits one of them
 CLIPPED_LOSS_OUTPUTS = {
     name: of
     for number in range(1, len(CLIPRANGES) + 1)
     for name, of in ((f"loss_{number}", float), (f"kind_{number}", str), (f"gradient_{number}", Tensor))
-} | {"inputs_changed": bool, "dimensions": int}  # the most that a tensor of one number had; 0 is due
+} | {"inputs_changed": bool, "left_to_helper": bool, "dimensions": int}  # the most of a tensor of one number; 0 is due
 _ROWS = 4
 
 
@@ -48,7 +50,7 @@ def clipped_loss_inputs(seed: int) -> dict:
 
 def call_clipped_loss(answer: Callable, inputs: dict) -> dict:
     """Call the answer once with each range, and follow its loss back to the new log-probabilities."""
-    found = {"inputs_changed": False, "dimensions": 0}
+    found = {"inputs_changed": False, "left_to_helper": False, "dimensions": 0}
     for number, cliprange in enumerate(CLIPRANGES, start=1):
         seen = []
 
@@ -61,9 +63,11 @@ def call_clipped_loss(answer: Callable, inputs: dict) -> dict:
             seen.append((_gradient(value, leaf), dimensions))
             return value
 
-        one = call_for_number(followed, {**inputs, "cliprange": cliprange})
+        with calls_of(policy_losses) as calls:
+            one = call_for_number(followed, {**inputs, "cliprange": cliprange})
         found |= {f"loss_{number}": one["output"], f"kind_{number}": one["kind"], f"gradient_{number}": seen[0][0]}
         found["inputs_changed"] |= one["inputs_changed"]
+        found["left_to_helper"] |= bool(calls)
         found["dimensions"] = max(found["dimensions"], seen[0][1])
     return found
 
@@ -109,10 +113,11 @@ def cut(inputs: dict) -> dict:
 
 def call_token_rewards(answer: Callable, inputs: dict) -> dict:
     """Call the answer on the inputs, and on the same without padding behind the longest response."""
-    found = call_for_tensor(answer, inputs)
+    with calls_of(rewards_per_token) as calls:
+        found = call_for_tensor(answer, inputs)
     other = call_again(call_for_tensor, answer, cut(inputs))
-    changed = found["inputs_changed"] or other["inputs_changed"]
-    return {**found, "inputs_changed": changed, "cut_output": other["output"], "cut_kind": other["kind"]}
+    found["inputs_changed"] |= other["inputs_changed"]
+    return {**found, "cut_output": other["output"], "cut_kind": other["kind"], "left_to_helper": bool(calls)}
 
 
 def _mask(rows: int, length: int, generator: torch.Generator) -> Tensor:

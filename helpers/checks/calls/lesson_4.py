@@ -16,7 +16,17 @@ from helpers.checks.calls.lesson_4_runs import (
     call_run_diagnosis,
     run_diagnosis_inputs,
 )
-from helpers.checks.calls.observe import TENSOR_OUTPUTS, any_changed, call_for_tensor, kind, plain_tensor
+from helpers.checks.calls.observe import (
+    TENSOR_OUTPUTS,
+    any_changed,
+    call_again,
+    call_for_tensor,
+    calls_of,
+    kind,
+    kind_of_error,
+    plain_tensor,
+)
+from helpers.formulas import advantages_and_returns
 
 __all__ = [
     "BYTES_PER_ADAPTED_LAYER_OUTPUTS",
@@ -26,8 +36,7 @@ __all__ = [
     "call_run_diagnosis",
     "run_diagnosis_inputs",
 ]
-LAMBDA_RETURNS_OUTPUTS = TENSOR_OUTPUTS
-call_lambda_returns = call_for_tensor
+LAMBDA_RETURNS_OUTPUTS = {**TENSOR_OUTPUTS, "left_to_helper": bool}  # to the function that the trainer calls for it
 ACCUMULATED_GRADIENT_OUTPUTS = {
     "gradient": Tensor,  # what the answer left in weight.grad
     "kind": str,  # of it
@@ -38,9 +47,14 @@ ACCUMULATED_GRADIENT_OUTPUTS = {
     "even_kind": str,
     "even_most_rows": int,
 }
-SAMPLED_TOKENS_OUTPUTS = {**TENSOR_OUTPUTS, "varies": bool}  # another result when called again
+SAMPLED_TOKENS_OUTPUTS = {
+    **TENSOR_OUTPUTS,
+    "varies": bool,  # another result when called again
+    "ignores_uniforms": bool,  # the same with other random numbers
+}
 _VOCABULARY = 12
 TOP_ROWS = 4  # the last ones, whose random number is the largest that float32 has below 1
+TOP_LEFT_OUT = "a tensor without them"  # in place of a kind: the output has no token for those rows
 
 
 def lambda_returns_inputs(seed: int) -> dict:
@@ -56,6 +70,12 @@ def lambda_returns_inputs(seed: int) -> dict:
         "gamma": round(0.85 + 0.1 * torch.rand((), generator=generator).item(), 3),
         "lam": round(0.65 + 0.2 * torch.rand((), generator=generator).item(), 3),
     }
+
+
+def call_lambda_returns(answer: Callable, inputs: dict) -> dict:
+    with calls_of(advantages_and_returns) as calls:
+        outputs = call_for_tensor(answer, inputs)
+    return {**outputs, "left_to_helper": bool(calls)}
 
 
 def accumulated_gradient_inputs(seed: int) -> dict:
@@ -156,8 +176,24 @@ def _rows_that_end_low(temperature: float, generator: torch.Generator) -> Tensor
 
 
 def call_sampled_tokens(answer: Callable, inputs: dict) -> dict:
+    """Call the answer twice, and once with the random numbers in another order.
+
+    Where it finds no token in the rows whose number is nearly 1, and only there, the kind of its output is the error
+    that it ended in, or TOP_LEFT_OUT, and the output is that of the other rows.
+    """
+    others = {**inputs, **{name: inputs[name][:-TOP_ROWS] for name in ("logits", "uniforms")}}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        outputs = call_for_tensor(answer, inputs)
+        try:
+            outputs = call_for_tensor(answer, inputs)
+        except (IndexError, StopIteration) as error:
+            outputs = call_again(call_for_tensor, answer, others)
+            if outputs["kind"] != "Tensor":
+                raise
+            return {**outputs, "kind": kind_of_error(error), "varies": False, "ignores_uniforms": False}
         again = call_for_tensor(answer, inputs)
-    return {**outputs, "varies": not torch.equal(outputs["output"], again["output"])}
+        other = call_again(call_for_tensor, answer, {**inputs, "uniforms": inputs["uniforms"].flip(0)})
+    if outputs["kind"] == "Tensor" and outputs["output"].shape == others["uniforms"].shape:
+        outputs["kind"] = TOP_LEFT_OUT
+    same = {name: torch.equal(outputs["output"], one["output"]) for name, one in (("again", again), ("other", other))}
+    return {**outputs, "varies": not same["again"], "ignores_uniforms": same["other"]}

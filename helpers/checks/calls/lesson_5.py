@@ -5,7 +5,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_again, call_for_number, call_for_texts, texts_outputs
+from helpers.checks.calls.observe import (
+    NUMBER_OUTPUTS,
+    call_again,
+    call_for_number,
+    call_for_texts,
+    kind_of_error,
+    texts_outputs,
+)
 
 PROMPTS_NEEDED_OUTPUTS = {**NUMBER_OUTPUTS, "other_output": float, "other_kind": str}
 BEST_CHECKPOINT_OUTPUTS = {
@@ -146,8 +153,18 @@ def at_an_end(inputs: dict, end: str) -> dict:
 
 
 def call_best_checkpoint(answer: Callable, inputs: dict) -> dict:
-    """Call the answer on the log, and on two short ones, in which the first and the last checkpoint are the best."""
-    found = call_for_number(answer, inputs)
+    """Call the answer on the log, and on two short ones, in which the first and the last checkpoint are the best.
+
+    Where it looks for a line behind the last, and ends in no error on a log that goes on, the error is a kind.
+    """
+    try:
+        found = call_for_number(answer, inputs)
+    except IndexError as error:
+        longer = {name: torch.cat([inputs[name], inputs[name][-1:].repeat(2)]) for name in ("scores", "kl")}
+        on_longer = call_again(call_for_number, answer, {**inputs, **longer})
+        if on_longer["kind"].startswith("an error"):
+            raise
+        found = {**on_longer, "output": 0.0, "kind": kind_of_error(error)}
     for end in ("first", "last"):
         other = call_again(call_for_number, answer, at_an_end(inputs, end))
         found |= {f"{end}_output": other["output"], f"{end}_kind": other["kind"]}

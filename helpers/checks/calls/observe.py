@@ -1,8 +1,10 @@
 """What a call says about a returned value and about the inputs it gave: plain data only."""
 
+import contextlib
 import copy
 import re
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy
 import torch
@@ -15,6 +17,11 @@ NUMBER_OUTPUTS = {"output": float, "kind": str, "inputs_changed": bool}
 TEXT_OUTPUTS = {"output": str, "kind": str, "inputs_changed": bool}
 _WHOLE_OR_REAL = numpy.typecodes["AllInteger"] + "efd"  # no longdouble: its item() is one again
 _NUMBERS_OF_NUMPY = tuple(numpy.dtype(code).type for code in _WHOLE_OR_REAL)
+# What Python says, beside StopIteration, of who takes one of the things that were found, where none was.
+_NONE_FOUND = re.compile(
+    r"list index out of range|pop from empty list|not enough values to unpack \(expected 1, got 0\)"
+    r"|(max|min)\(\) (arg is an empty sequence|iterable argument is empty)"
+)
 
 
 def texts_outputs(runs: int) -> dict[str, type]:
@@ -52,7 +59,12 @@ def call_again(call: Callable, answer: Callable, inputs: dict) -> dict:
         return call(answer, inputs)
     except Exception as error:
         nothing = torch.empty(0) if call is call_for_tensor else 0.0
-        return {"output": nothing, "kind": f"an error ({type(error).__name__})"[:MOST_KIND], "inputs_changed": False}
+        return {"output": nothing, "kind": kind_of_error(error), "inputs_changed": False}
+
+
+def kind_of_error(error: Exception) -> str:
+    """What stands for the kind of a value where an error came in its place."""
+    return f"an error ({type(error).__name__})"[:MOST_KIND]
 
 
 def call_for_text(answer: Callable, inputs: dict) -> dict:
@@ -67,14 +79,39 @@ def call_for_texts(answer: Callable, runs: Iterable[dict]) -> dict:
     return call_for_each(answer, ({"run": run} for run in runs))
 
 
-def call_for_each(answer: Callable, calls: Iterable[dict]) -> dict:
-    """The same, for a name from each of several calls; `texts_outputs` holds the types of what comes back."""
+def call_for_each(answer: Callable, calls: Iterable[dict], may_find_none: bool = False) -> dict:
+    """The same, for a name from each of several calls; `texts_outputs` holds the types of what comes back.
+
+    Args:
+        may_find_none: an answer that takes the first of an empty list, and so ends in an error, has a kind, too.
+    """
     found, changed = {}, False
     for number, inputs in enumerate(calls, start=1):
-        named = call_for_text(answer, inputs)
+        try:
+            named = call_for_text(answer, inputs)
+        except (StopIteration, IndexError, ValueError) as error:
+            if not may_find_none or not (type(error) is StopIteration or _NONE_FOUND.match(str(error))):
+                raise
+            named = {"output": "other", "kind": kind_of_error(error), "inputs_changed": False}
         found |= {f"run_{number}": named["output"], f"kind_{number}": named["kind"]}
         changed = changed or named["inputs_changed"]
     return {**found, "inputs_changed": changed}
+
+
+@contextlib.contextmanager
+def calls_of(function: Callable) -> Iterator[list[str]]:
+    """Collect a name for each call of a Python function in the block, by whatever name it was imported, and when."""
+    seen, before = [], sys.getprofile()
+
+    def look(frame, event: str, _) -> None:
+        if event == "call" and frame.f_code is function.__code__:
+            seen.append(function.__name__)
+
+    sys.setprofile(look)
+    try:
+        yield seen
+    finally:
+        sys.setprofile(before)
 
 
 def _called(answer: Callable, inputs: dict) -> tuple[object, bool]:

@@ -27,11 +27,11 @@ _INT8_LINEAR_HINTS = {
     "clamped_at_128": "Scaled to 128 steps and cut off at 127: the largest value of every row comes out 1/128 short. "
     "Scale absmax to 127, and nothing needs cutting.",
     "divided_by_255": "255 is the number of steps from end to end. From 0 to absmax there are 127, and beyond them "
-    "int8 wraps round.",
+    "int8 wraps round, or is cut off. It is 127 on the way in and on the way out.",
     "truncated": "Converting to int8 cuts the decimals off, so every value moves towards zero, by half a step on "
     "average, and the sum shrinks. Round first, then convert.",
-    "floored": "floor moves every value down, by half a step on average, whatever its sign. Use round(): it goes to "
-    "the nearest integer, up or down.",
+    "floored": "floor, and a division by //, which is one, moves every value down, by half a step on average, whatever "
+    "its sign. Use round(): it goes to the nearest integer, up or down.",
     "signs_lost": "Your scale is the largest value of a row, not the largest *absolute* value. Where that one is "
     "negative, its integer falls below -127 and does not fit: abs() first, then amax.",
     "rounded_to_1": "Each value was divided by its scale and rounded at once: only -1, 0 and 1 are left. Multiply by "
@@ -76,6 +76,14 @@ _WAYS_TO_SCALE = (
     lambda side, scale: 127 * side / scale,
     lambda side, scale: side / (scale / 127),
     lambda side, scale: side * (127 / scale),
+)
+
+# The same, rounded down. // in float32 takes a remainder off first, and so differs from a floor where little is left.
+_WAYS_TO_FLOOR = (
+    *(lambda side, scale, scaled=scaled: scaled(side, scale).floor() for scaled in _WAYS_TO_SCALE),
+    lambda side, scale: side // (scale / 127),
+    lambda side, scale: 127 * side // scale,
+    lambda side, scale: side * (127 / scale) // 1,
 )
 
 # What becomes of an integer that int8 cannot hold: it wraps round, is cut off, or stays because it was never int8.
@@ -124,7 +132,7 @@ def _causes_of_integers(x: Tensor, weight: Tensor) -> Causes:
     """The scales are right, and the integers made with them are not."""
     scales = _absmax(x, weight)
 
-    def product(integers: Callable[[Tensor, Tensor], Tensor], steps: int = 127) -> Tensor:
+    def product(integers: Callable[[Tensor, Tensor], Tensor], steps: float = 127) -> Tensor:
         codes = [integers(side, scale).double() for side, scale in zip((x, weight), scales, strict=True)]
         return codes[0] @ codes[1].T * scales[0].double() * scales[1].T.double() / steps**2
 
@@ -132,13 +140,20 @@ def _causes_of_integers(x: Tensor, weight: Tensor) -> Causes:
     yield "two_step_counts", product(lambda side, scale: (side / scale * 128).round().clamp(-128, 127))
     yield "divided_by_128", product(lambda side, scale: _wrapped((side / scale * 128).round()), 128)
     yield "clamped_at_128", product(lambda side, scale: (side / scale * 128).round().clamp(-128, 127), 128)
-    yield "divided_by_255", product(lambda side, scale: _wrapped((side / scale * 255).round()), 255)
+    for inwards, back in ((255, 255), (255, 127), (127, 255), (127.5, 127.5)):  # the last is 255 from end to end
+        for fitted in _WAYS_TO_FIT:
+            for codes in (
+                lambda side, scale, n=inwards, fitted=fitted: fitted((side / scale * n).round()),
+                lambda side, scale, n=inwards, fitted=fitted: fitted((side / (scale / n)).round()),
+            ):
+                yield "divided_by_255", product(codes, back)
     for scaled in _WAYS_TO_SCALE:
         yield "truncated", product(lambda side, scale, scaled=scaled: scaled(side, scale).trunc())
-        yield "floored", product(lambda side, scale, scaled=scaled: scaled(side, scale).floor())
+    for floored in _WAYS_TO_FLOOR:
+        yield "floored", product(floored)
     for unsigned in (lambda codes: codes % 256, lambda codes: codes.clamp(min=0)):  # on x86, and elsewhere
         yield "unsigned", product(lambda side, scale, unsigned=unsigned: unsigned(_int8_codes(side, scale)))
-    for integers in (torch.round, torch.trunc):
+    for integers in (torch.round, torch.trunc, torch.floor):
         for steps in (1, 127):
             yield "rounded_to_1", product(lambda side, scale, integers=integers: integers(side / scale), steps)
     for steps in (127, 127**2):

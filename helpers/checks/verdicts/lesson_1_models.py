@@ -27,6 +27,8 @@ _BYTES_HINTS = {
     "embedding_quantized": "You quantized the embedding. It is a table to look rows up in, no Linear, and stays as it "
     "is.",
     "tied_twice": "The output layer and the embedding are one tensor (the same address), so its bytes are there once.",
+    "shape_for_address": "You took tensors of one shape for one tensor. Layers of one shape have weights of their own; "
+    "whether two are one piece of memory, their addresses say.",
     "shared_twice": "One address comes twice that is quantized: two layers share one weight. It is one piece of "
     "memory, with one set of scales, as the embedding and the output layer are.",
     "kind_ignored": "You went by the name `weight` alone. Norms and embeddings have one, too; in 8-bit are those of "
@@ -53,6 +55,15 @@ _BYTES_HINTS = {
     "in_mib": "This is in MiB (or kB). Asked is the number of bytes.",
     "in_bits": "This is in bits. A byte has 8.",
 }
+
+
+_LIKENESSES = (  # what two tensors can have in common without being one
+    lambda tensor: prod(tensor["shape"]),
+    lambda tensor: tuple(tensor["shape"]),
+    lambda tensor: (tuple(tensor["shape"]), tensor["kind"]),
+    lambda tensor: (tuple(tensor["shape"]), tensor["tensor"]),
+    lambda tensor: (tuple(tensor["shape"]), tensor["bytes_each"]),
+)
 
 
 def bytes_in_8bit_verdict(inputs: dict, outputs: dict) -> Verdict:
@@ -110,10 +121,7 @@ def _bytes_causes(tensors: list[dict], skipped: list[str], due: float) -> Iterat
         yield "output_layer_quantized", total(among, int8=is_weight)
     for is_in in _looser_than_in(skipped):
         yield "parts_of_names", total(int8=lambda t, is_in=is_in: is_weight(t) and not is_in(t["layer"]))
-    repeated = [tensor for tensor in tensors if all(tensor is not first for first in once)]
-    yield "shared_twice", total([*once, *(tensor for tensor in repeated if is_int8(tensor))])
-    yield "tied_twice", total([*once, *(tensor for tensor in repeated if not is_int8(tensor))])
-    yield "tied_twice", total(tensors)
+    yield from _identity_causes(total, tensors, is_int8)
     for has_scale in (is_int8, lambda t: True, lambda t: len(t["shape"]) == 2):
         scale = partial(_scale_where, has_scale)
         yield "kind_ignored", total(int8=lambda t: t["tensor"] == "weight" and t["layer"] not in skipped, scale=scale)
@@ -122,8 +130,6 @@ def _bytes_causes(tensors: list[dict], skipped: list[str], due: float) -> Iterat
     yield "float32_left", total(int8=lambda t: is_int8(t) and t["bytes_each"] == 2)
     quarter = [prod(t["shape"]) * t["bytes_each"] // 4 - prod(t["shape"]) for t in once if is_int8(t)]
     yield "quarter_of_16_bits", due + sum(quarter)
-    for order in (tensors, tensors[::-1]):
-        yield "by_layer", total({tensor["layer"]: tensor for tensor in order}.values())
     for among in (once, tensors):
         yield "embedding_quantized", total(among, int8=lambda t: is_int8(t) or t["kind"] == "Embedding")
         yield "biases_quantized", total(among, int8=lambda t: t["kind"] == "Linear" and t["layer"] not in skipped)
@@ -141,6 +147,19 @@ def _bytes_causes(tensors: list[dict], skipped: list[str], due: float) -> Iterat
     one_byte_bias = total(rest=lambda t: prod(t["shape"]) * (1 if t["tensor"] == "bias" else t["bytes_each"]))
     yield from [("biases_quantized", one_byte_bias), ("in_bits", 8 * due)]
     yield from [("in_mib", due / unit) for unit in (2**20, 1e6, 2**10, 1e3)]
+
+
+def _identity_causes(total: Callable, tensors: list[dict], is_int8: Callable) -> Iterator[tuple[str, float]]:
+    """Where one piece of memory counts twice, or two count once: tensors were told apart by something else."""
+    once = {tensor["address"]: tensor for tensor in reversed(tensors)}.values()
+    repeated = [tensor for tensor in tensors if all(tensor is not first for first in once)]
+    yield "shared_twice", total([*once, *(tensor for tensor in repeated if is_int8(tensor))])
+    yield "tied_twice", total([*once, *(tensor for tensor in repeated if not is_int8(tensor))])
+    yield "tied_twice", total(tensors)
+    for order in (tensors, tensors[::-1]):
+        yield "by_layer", total({tensor["layer"]: tensor for tensor in order}.values())
+        for likeness in _LIKENESSES:
+            yield "shape_for_address", total({likeness(tensor): tensor for tensor in order}.values())
 
 
 def _whole_causes(total: Callable, skipped: list[str], scaled: tuple[Callable, ...]) -> Iterator[tuple[str, float]]:
@@ -186,7 +205,8 @@ _IN_EVAL_HINTS = {
     "you compare means, in which changes of both signs cancel: look at the largest change of a token.",
     "none_met": "No run met your conditions in some draws, or in all. Equal calculations agree only up to 1e-5: so "
     "torch.equal finds none, and torch.allclose few, for its tolerance shrinks with the value. Give it atol=1e-4; "
-    "other texts may change as little as 0.02. (A function that ends without return gives None, too.)",
+    "other texts may change as little as 0.02. (Of none, next() and [0] make an error; a function that ends without "
+    "return gives None, too.)",
 }
 
 

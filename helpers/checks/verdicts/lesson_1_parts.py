@@ -31,6 +31,12 @@ _OUTLIER_LINEAR_HINTS = {
     "their row's scale / 127, as everywhere else.",
     "outlier_weights_not_divided": "In the float product a column of the weight is codes * scale, 127 times too "
     "large: one step is scale / 127.",
+    "float_scale_forgotten": "In the float product a column of the weight is codes / 127, whatever the size of the "
+    "weight's rows: a code stands for code * scale / 127, there as in the integer product.",
+    "scale_in_neither": "`scale` is in neither of the two products. Each output is a row of x times a row of the "
+    "weight, and that row's scale multiplies it in both.",
+    "weight_rounded_again": "You found the scales of the weight anew, without the outlier columns. It comes rounded, "
+    "and `codes` are steps of `scale` / 127, whichever of its columns you take: only x is rounded here.",
     "codes_overflow": "The integer product was summed in int8, which ends at 127; one product alone can be 16129. "
     "Convert both to int32 before you multiply.",
     "codes_truncated": "Converting to an integer cuts the decimals off. Round first, then convert.",
@@ -98,8 +104,16 @@ def _outlier_causes(x: Tensor, codes: Tensor, scale: Tensor, threshold: float) -
     yield "codes_divided_once", 127 * in_int8 + in_float
     for name, part in _causes_of_integers(rest, codes.double(), scale.double()):
         yield name, part + in_float
-    for name, wrong in (("codes_as_weights", codes.double()), ("outlier_weights_not_divided", weight * 127)):
+    for name, wrong in (
+        ("codes_as_weights", codes.double()),
+        ("outlier_weights_not_divided", weight * 127),
+        ("float_scale_forgotten", codes.double() / 127),
+    ):
         yield name, in_int8 + kept @ wrong.T
+    for divisor in (1, 127):
+        yield "scale_in_neither", _through_int8(rest) @ codes.double().T / 127 + kept @ codes.double().T / divisor
+    for again in _rounded_again(weight.float() * ~columns, codes * ~columns, scale):
+        yield "weight_rounded_again", _through_int8(rest) @ again.T + in_float
 
 
 def _causes_of_integers(rest: Tensor, codes: Tensor, scale: Tensor) -> Causes:
@@ -111,6 +125,14 @@ def _causes_of_integers(rest: Tensor, codes: Tensor, scale: Tensor) -> Causes:
     yield "one_scale_for_x", (rest.double() / largest).round() @ codes.T * largest * scale / 127
     for steps in (rest / row_scale * 127, rest * 127 / row_scale, rest / (row_scale / 127)):
         yield "codes_truncated", steps.trunc().double() @ codes.T * step * scale / 127
+
+
+def _rounded_again(weight: Tensor, codes: Tensor, scale: Tensor) -> list[Tensor]:
+    """What is left of the weight, without its outlier columns, where new scales were found, or new codes, or both."""
+    largest = weight.abs().amax(dim=1, keepdim=True)
+    step, old_step = largest.double() / 127, scale.double()[:, None] / 127
+    new = [(weight / largest * 127).round().double(), (weight / (largest / 127)).round().double()]
+    return [new[0] * step, new[1] * step, new[0] * old_step, codes.double() * step]
 
 
 def _through_int8(x: Tensor) -> Tensor:
@@ -125,6 +147,10 @@ _NF4_HINTS = {
     "one_scale_for_all": "You used one scale for the whole weight. Each block of block_size weights has its own.",
     "strided_blocks": "Your blocks gather weights from all over the matrix. A block is block_size *neighbours*: "
     "reshape(-1, block_size), not reshape(block_size, -1).",
+    "not_the_largest": "Your scale is a mean, a spread or a norm of the block. Only divided by the *largest* magnitude "
+    "do its values reach from -1 to 1, as the levels do.",
+    "eight_bits": "You rounded each block to the steps of 8 bits. Four bits have 16 codes, and what they stand for are "
+    "the `levels`: take the nearest of them.",
     "signs_lost": "The scale of a block is its largest *absolute* value. Where that is of a negative weight, yours "
     "is too small, and values beyond -1 are cut off.",
     "lower_level": "You took the next level below (or above) each value. Take the nearest: the smallest distance wins.",
@@ -210,6 +236,11 @@ def _nf4_causes(weight: Tensor, levels: Tensor, block_size: int) -> Causes:
     yield "scale_forgotten", back(levels[places])
     for stored in (places, places * absmax):
         yield "codes", back(stored)
+    for spread in _spreads(blocks):
+        yield "not_the_largest", back(_rounded(blocks, spread, levels))
+    for steps in (127, 127.5, 128, 255):
+        for whole in (torch.round, torch.trunc):
+            yield "eight_bits", back(whole(scaled * steps) / steps * absmax)
     for steps in (7, 7.5, 8, 15, 16):
         yield "uniform_steps", back((scaled * steps).round() / steps * absmax)
     for place in (scaled + 1) / 2 * 15, (scaled + 1) * 8, (scaled + 1) * 7.5:
@@ -224,6 +255,14 @@ def _nf4_causes(weight: Tensor, levels: Tensor, block_size: int) -> Causes:
     yield "count_of_blocks", back(_rounded(few, few.abs().amax(1, keepdim=True), levels))
     yield "as_it_came", weight
     yield "divided_by_scale", back(levels[places] / absmax)
+
+
+def _spreads(blocks: Tensor) -> list[Tensor]:
+    """What tells of the size of a block, and is not its largest magnitude; (blocks, 1)."""
+    sizes = blocks.abs()
+    found = [blocks.mean(1), sizes.mean(1), blocks.std(1), sizes.std(1), blocks.square().mean(1).sqrt()]
+    found += [sizes.median(1).values, sizes.sum(1), blocks.norm(dim=1), blocks.amax(1) - blocks.amin(1)]
+    return [spread[:, None] for spread in found]
 
 
 def _rounded(parts: Tensor, scale: Tensor, levels: Tensor) -> Tensor:

@@ -105,9 +105,9 @@ _REFERENCE_HINTS = {
     "second adapter": "This run has a second adapter afterwards. It adds tensors, and changes none of the base: "
     "switched off, both are gone.",
     "other_name": "That is none of the names of the runs. Return one of the keys of `runs`, letter for letter.",
-    "none_met": "Your function returned nothing (None). No run met your condition: however little a tensor of the "
-    "original moved, small is not 0. Compare element by element (sums and means cancel), and let one tensor be enough: "
-    "any, not all.",
+    "none_met": "No run met your condition: however little a tensor of the original moved, small is not 0. Compare "
+    "element by element (sums and means cancel), and let one tensor be enough: any, not all. (Of none, next() and [0] "
+    "make an error; a function that ends without return gives None, too.)",
     "sums_compared": "You missed the runs in which two numbers of a tensor changed places: sums, means and norms do "
     "not see that. Compare element by element.",
     "biases_left_out": "You missed the runs in which a *bias* of the original moved. All tensors whose names hold no "

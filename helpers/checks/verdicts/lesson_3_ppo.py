@@ -52,6 +52,8 @@ _KL_HINTS = {
 }
 
 _LOSS_HINTS = {
+    "loss_left_to_helper": "`policy_losses` of helpers.formulas did the work: it is what the trainer calls. Here, "
+    "write its line yourself: the ratio, the gain taken twice, and the smaller one.",
     "loss_larger_kept": "You kept the larger of the two gains. PPO keeps the *smaller* one: the pessimist's choice, "
     "which never pays for leaving the range.",
     "loss_sign": "Right size, wrong sign: an optimizer makes this small, and so the gain must be its negative.",
@@ -99,6 +101,8 @@ _LOSS_HINTS = {
 }
 
 _REWARD_HINTS = {
+    "reward_left_to_helper": "`rewards_per_token` of helpers.formulas did the work: it is what the trainer calls. "
+    "Here, write its lines yourself: what each token pays, and the score at the last real one.",
     "reward_no_score": "The score is missing: nothing here says whether the response was good. It is added once, at "
     "the last real token of each response.",
     "reward_score_subtracted": "The score is subtracted. It is what the response has earned, so it is added; only the "
@@ -219,6 +223,8 @@ def _kl_of(p: Tensor, q: Tensor) -> Tensor:
 
 def clipped_loss_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against the four cases of the objective, told apart token by token in float64, and their slopes."""
+    if outputs["left_to_helper"]:
+        return _left_to("policy_losses", "loss_left_to_helper", _LOSS_HINTS)
     new, old, advantages = (inputs[name].double() for name in ("new_logprobs", "old_logprobs", "advantages"))
     mask, change = inputs["mask"], new - old
     mistakes = _mistakes(outputs, [[*_loss_causes(new, old, advantages, mask, cliprange)] for cliprange in CLIPRANGES])
@@ -237,6 +243,10 @@ def clipped_loss_verdict(inputs: dict, outputs: dict) -> Verdict:
         got = f"{verdict.got} in a tensor of shape {(1,) * outputs['dimensions']}"
         return Verdict(False, got, f"{verdict.due}, of shape ()", _LOSS_HINTS["loss_in_a_row"], "loss_in_a_row")
     return verdict
+
+
+def _left_to(helper: str, name: str, hints: dict[str, str]) -> Verdict:
+    return Verdict(False, f"a call of {helper}", "a function that does not need it", hints[name], name)
 
 
 def _mistakes(outputs: dict, causes: list[list[tuple[str, float]]]) -> list[str]:
@@ -307,6 +317,8 @@ def _losses(ratio: Tensor, advantages: Tensor, low: float, high: float) -> Tenso
 
 def token_rewards_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against a walk over each response, token by token, in plain Python floats."""
+    if outputs["left_to_helper"]:
+        return _left_to("rewards_per_token", "reward_left_to_helper", _REWARD_HINTS)
     verdict = _rewards_verdict(inputs, outputs)
     if not verdict.passed:
         return verdict

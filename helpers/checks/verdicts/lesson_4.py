@@ -25,6 +25,16 @@ _RETURNS_HINTS = {
     "bracket around both.",
     "monte_carlo": "As with λ = 1: you add up the rewards and never use the values. λ below 1 mixes in the guess of "
     "the value head at the next token.",
+    "values_left_out": "Of what comes later you have only λ times R, the collected part: the values are missing. The "
+    "guess, V at t + 1, has the rest of the weight, 1 - λ.",
+    "weights_not_one": "Guess and collected part are no mixture here: their weights add up to more than 1. V at t + 1 "
+    "counts 1 - λ, and R at t + 1 counts λ.",
+    "not_reversed": "These are the right returns in the wrong order: you went from the end to the start and appended, "
+    "so the last token's stands first. Turn them round, or write each to its own place.",
+    "value_for_the_return": "At the last token you begin with R = V. What comes after it is 0, so its return is what "
+    "was paid for it, its reward; what the value head said is what that is compared with.",
+    "left_to_helper": "`advantages_and_returns` of helpers.formulas did the work. It is what the trainer calls, and "
+    "does it by way of the advantages; here, write the recursion itself, from the last token to the first.",
     "one_step": "As with λ = 0: one reward and the next guess. λ above 0 mixes in what was collected after that.",
     "own_value": "You mix in the value of the token itself. What is still to come *after* this token is guessed at the "
     "next one: V at t + 1.",
@@ -43,6 +53,9 @@ _RETURNS_HINTS = {
 def lambda_returns_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against the explicit double sum of generalized advantage estimation, plus the values, in float64."""
     due, got, mask = _advantages_by_double_sum(inputs) + _masked(inputs, "values"), outputs["output"], inputs["mask"]
+    if outputs["left_to_helper"]:
+        verdict = failed("left_to_helper", got, due, _RETURNS_HINTS)
+        return replace(verdict, got="a call of advantages_and_returns", due="a function that does not need it")
     right_in_part = got.shape == due.shape and agree(torch.where(mask, got, 0), due) and not outputs["inputs_changed"]
     if outputs["kind"] == "Tensor" and right_in_part and not agree(got, due):
         return failed("padding_not_zero", got, due, _RETURNS_HINTS)
@@ -99,7 +112,10 @@ def _returns_causes(inputs: dict, due: Tensor) -> Causes:
         ("gamma_on_one_part", returns(gamma * (1 - lam), lam)),
         ("gamma_on_one_part", returns(1 - lam, gamma * lam)),
         ("monte_carlo", returns(0, gamma)),
-        ("monte_carlo", returns(0, gamma * lam)),
+        ("values_left_out", returns(0, gamma * lam)),
+        *[("weights_not_one", returns(*weights)) for weights in ((gamma, right[1]), (right[0], gamma), (gamma, gamma))],
+        *[("not_reversed", backwards) for backwards in _from_the_end(due, mask)],
+        *[("value_for_the_return", returns(*right, *begun)) for begun in _begun_with_the_value(inputs)],
         ("one_step", returns(gamma, 0)),
         ("own_value", returns(*right, rewards, values)),
         ("forwards", forwards(following)),
@@ -120,7 +136,24 @@ def _own_guesses(values: Tensor, mask: Tensor, lam: float) -> list[tuple]:
     last, row_end = mask.sum(1, keepdim=True) - 1, torch.cat([values[:, 1:], values[:, -1:]], dim=1)
     own = values.gather(1, last)
     by_row = [_next(values).scatter(1, last, guess) for guess in (own, own / (1 - lam))]
-    return [(row_end,), (row_end, values[:, -1]), *[(following,) for following in by_row]]
+    starts = [(row_end, values[:, -1]), (_next(values), values[:, -1])]
+    return [(row_end,), *starts, *[(following,) for following in by_row]]
+
+
+def _begun_with_the_value(inputs: dict) -> list[tuple[Tensor, Tensor]]:
+    """Rewards that make R = V where the walk begins, in the last column or at each last token; and the next values."""
+    rewards, values = _masked(inputs, "rewards"), _masked(inputs, "values")
+    last = inputs["mask"].sum(1, keepdim=True) - 1
+    found = [(rewards.scatter(1, last, values.gather(1, last)), _next(values))]
+    for r, v in ((rewards, values), (inputs["rewards"].double(), inputs["values"].double())):
+        found.append((torch.cat([r[:, :-1], v[:, -1:]], dim=1), _next(v)))
+    return found
+
+
+def _from_the_end(due: Tensor, mask: Tensor) -> list[Tensor]:
+    """The right returns as they are found: of each row, or of its real tokens, the last one first."""
+    places = mask.sum(1, keepdim=True) - 1 - torch.arange(due.shape[1])
+    return [due.flip(1), torch.where(mask, due.gather(1, places.clamp_min(0)), 0)]
 
 
 def _next(values: Tensor) -> Tensor:

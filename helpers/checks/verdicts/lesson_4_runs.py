@@ -15,9 +15,10 @@ _DIAGNOSIS_HINTS = {
     "rising_kl": "A healthy run is called one without a KL penalty. Every KL rises, and so may a reward that was "
     "earned; the penalty makes the KL level off, at a few nats, which may be ten.",
     "ratio_beyond_the_clip": "A healthy run is said to have too high a learning rate. A few tokens always go beyond "
-    "1.2, for clipping only stops paying for more; a *jump* is a ratio in the tens.",
-    "start_not_exactly_0": "A healthy run is said to have a wrong reference. In low precision the first KL is not "
-    "exactly 0: a few thousandths of a nat are rounding.",
+    "1.2, for clipping only stops paying for more; a *jump* is a ratio above 10.",
+    "start_not_exactly_0": "A healthy run is said to have a wrong reference. Only its first KL tells, that before any "
+    "step; how it goes on, up by a little or a lot, does not. And in low precision the first is not exactly 0: a few "
+    "thousandths of a nat are rounding.",
     "fooled_by_reward": "A run without a KL penalty is called healthy. Its reward rises as well as any, and that is "
     "the trap: look at what it drifted, and at its entropy.",
     "drift_is_no_jump": "A run without a KL penalty is said to have too high a learning rate. Its ratios are like "
@@ -27,11 +28,12 @@ _DIAGNOSIS_HINTS = {
     "averaged_away": "A run with too high a learning rate is called healthy. One step that goes too far is enough, "
     "and a mean, a median or the last value hides it: look at the largest ratio.",
     "jump_taken_for_drift": "A run with too high a learning rate is said to lack the KL penalty. Its KL is large, too, "
-    "but it got there in one step: ask about the largest ratio before you ask about the KL.",
+    "but it got there in one step: ask about the largest ratio of *all* updates (the last one is an ordinary one "
+    "again), and before you ask about the KL.",
     "single_jump_missed": "One run with too high a learning rate is recognised, and the other one is said to lack the "
     "KL penalty. Only one of its steps went too far, and late, and its reward is like that of a healthy run: a reward "
-    "or the first ratio does not show it, and a mean of the ratios hardly. The largest ratio does: it is in the tens, "
-    "and that of a healthy run below 3.",
+    "or the first ratio does not show it, and a mean of the ratios hardly. The largest ratio does: it is above "
+    "10, and that of a healthy run below 3.",
     "jump_taken_for_start": "A run with too high a learning rate is said to have a wrong reference. Its KL begins at "
     "0, and is large only after the step that went too far.",
     "offset_missed": "A run with a wrong reference is called healthy. All its curves look well, but its KL is not 0 "
@@ -108,10 +110,14 @@ def _drawn_as(log: dict) -> str:
 
 
 _BYTES_HINTS = {
-    "one_measurement": "This is what one adapted layer and everything around it keep: final norm, logits, positions. "
-    "Measure two policies that differ by one layer, and subtract.",
+    "one_measurement": "This is one measurement as it is. It holds all adapted layers of its policy, and what is kept "
+    "once: the positions, and what enters the final norm. Measure two policies that differ by one layer, and subtract.",
     "divided": "You divided one measurement by its number of layers, which spreads what is kept once over the layers, "
     "and the lowest one keeps less. Measure two policies that differ by one layer, and subtract.",
+    "per_token": "The size is right, but of one token, or of one position of all texts. Asked is what the whole "
+    "forward of `tokens` keeps for one more layer.",
+    "tensors_counted": "You counted tensors: `len(kept)` says how many are kept. `stored_bytes(kept)` says how large "
+    "they are.",
     "numbers_not_bytes": "You count numbers. A float32 has 4 bytes: t.nbytes, or untyped_storage().nbytes().",
     "unit": "The size is right, but in MiB or KiB. Bytes are due.",
     "nothing_kept": "0 bytes: the forward ran without gradients (torch.no_grad), where nothing is kept, or you read "
@@ -151,12 +157,15 @@ def _predicted(inputs: dict, layers: int) -> int:
 def _bytes_causes(inputs: dict, due: float) -> Iterator[tuple[str, float]]:
     yield from [("nothing_kept", 0), ("unit", due / 2**20), ("unit", due / 2**10), ("unit", due / 1e6)]
     yield from [("wrong_sign", -due), ("two_layers", 2 * due), ("three_layers", 3 * due)]
+    for share in (inputs["tokens"].numel(), inputs["tokens"].shape[1]):
+        yield from [("per_token", due / share), ("per_token", due // share)]
     yield ("numbers_not_bytes", due / 4)
     yield from [("divided_by_too_many", due * share) for share in (3 / 4, 2 / 3, 1 / 2, 1 / 3)]
     yield ("adapter_weights", 2 * 4 * 2 * inputs["r"] * inputs["hidden_size"])
     kept = {k: _kept(inputs, k) for k in range(1, LAYERS + 1)}
     for k, found in kept.items():
         yield from [("one_measurement", found["right"]), ("divided", found["right"] / k)]
+        yield ("tensors_counted", found["tensors_counted"])
     for low in range(1, LAYERS):
         yield ("all_that_is_kept", kept[low]["right"] + kept[low + 1]["right"])
         for name, less in kept[low].items():
@@ -166,7 +175,7 @@ def _bytes_causes(inputs: dict, due: float) -> Iterator[tuple[str, float]]:
 
 
 def _kept(inputs: dict, k: int) -> dict[str, int]:
-    """What a forward of the whole model keeps, counted rightly, and in three other ways by the names of their hints."""
+    """What a forward of the whole model keeps, counted rightly, and in four other ways by the names of their hints."""
     model, found = policies(inputs)(k), []
     with saved_tensors_hooks(lambda tensor: found.append(tensor) or tensor, lambda tensor: tensor):
         logits = model(input_ids=inputs["tokens"]).logits
@@ -179,4 +188,5 @@ def _kept(inputs: dict, k: int) -> dict[str, int]:
         "numbers_not_bytes": sum(tensor.numel() for tensor in dict(kept).values()),
         "counted_twice": sum(tensor.nbytes for _, tensor in kept),
         "weights_counted": sum(tensor.untyped_storage().nbytes() for tensor in dict(every).values()),
+        "tensors_counted": len(dict(kept)),
     }

@@ -1,9 +1,11 @@
 """The verdict of the exercise of lesson 4 that samples."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.lesson_4 import TOP_ROWS
+from helpers.checks.calls.lesson_4 import TOP_LEFT_OUT, TOP_ROWS
 from helpers.checks.verdicts.compare import Causes, Verdict, cause_of, described, failed, tensor_verdict
 
 _SAMPLED_HINTS = {
@@ -12,6 +14,10 @@ _SAMPLED_HINTS = {
     "dimension of size 1 away, and {due_shape} is left.",
     "own_random_numbers": "Called twice with the same random numbers, you give two results: yours are drawn inside. "
     "Use `uniforms`, so that a rollout can be repeated.",
+    "uniforms_ignored": "With the random numbers in another order you give the same tokens. If yours are drawn inside, "
+    "from a seed: use `uniforms` instead, of which a rollout has others for each token.",
+    "nearest_end": "You take the token whose part ends (or begins) nearest to the random number. That is often a "
+    "neighbour: the number has to lie inside the part, behind all ends that it has reached.",
     "greedy": "These are the likeliest tokens, whatever the random numbers say. PPO needs samples: only then are the "
     "log-probabilities those of what was drawn.",
     "no_temperature": "As with a temperature of 1. Divide the logits by it, before the softmax.",
@@ -25,7 +31,8 @@ _SAMPLED_HINTS = {
     "its end, without it. Count an end that equals the random number, too (<=, or right=True in searchsorted).",
     "above_the_last_end": "Right in all rows but those whose random number is nearly 1. The sum of all probabilities "
     "is 1, but in float32 it may end a little lower, and then no end lies above that number: you return a token that "
-    "does not exist, or token 0. Leave out the last end: what is behind all others is the last token's.",
+    "does not exist, or token 0, or none, or look behind the last (an IndexError, a StopIteration). Leave out the last "
+    "end: what is behind all others is the last token's.",
     "likeliest_first": "You lay the likeliest token first. That samples from the right distribution, but the same "
     "random numbers should give the same tokens as everywhere in this course: from token 0 up.",
     "not_cumulative": "You compare the random number with each probability by itself. Lay them end to end first: "
@@ -46,6 +53,8 @@ _SAMPLED_HINTS = {
 def sampled_tokens_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against a walk along each row: subtract probabilities from the random number until it is used up, in float64."""
     due, got = _walked(inputs), outputs["output"]
+    if outputs["kind"] == TOP_LEFT_OUT or outputs["kind"].startswith("an error"):
+        return _verdict_without_the_top(inputs, outputs, due)
     if outputs["kind"] != "Tensor" or outputs["inputs_changed"] or got.shape not in (due.shape, (*due.shape, 1)):
         return tensor_verdict(outputs, due, [], _SAMPLED_HINTS)
     if name := _sampled_fault(inputs, outputs, due):
@@ -63,9 +72,25 @@ def _sampled_fault(inputs: dict, outputs: dict, due: Tensor) -> str:
     if not torch.equal(got.double(), due.double()):
         if torch.equal(got[:-TOP_ROWS].double(), due[:-TOP_ROWS].double()):
             return "above_the_last_end"
-        causes = ((name, tokens[:-TOP_ROWS]) for name, tokens in _sampled_causes(inputs))
-        return cause_of(got[:-TOP_ROWS].float(), causes)
+        name = _sampled_cause(inputs, got[:-TOP_ROWS])
+        return "uniforms_ignored" if name == "unknown" and outputs["ignores_uniforms"] else name
     return "" if got.dtype == torch.int64 else "dtype"
+
+
+def _verdict_without_the_top(inputs: dict, outputs: dict, due: Tensor) -> Verdict:
+    """On an answer that found no token in the last rows: it ended in an error there, or left them out."""
+    got, expected = outputs["output"], due[:-TOP_ROWS]
+    is_right = torch.equal(got.double(), expected.double())
+    name = "above_the_last_end" if is_right else _sampled_cause(inputs, got)
+    verdict = failed(name, got, expected, _SAMPLED_HINTS)
+    ended = "no token" if outputs["kind"] == TOP_LEFT_OUT else outputs["kind"]
+    where = f"{ended} where the random number is nearly 1; in the other rows {verdict.got}"
+    return replace(verdict, got=where, due=described(due))
+
+
+def _sampled_cause(inputs: dict, got: Tensor) -> str:
+    """The known mistake that gives these tokens in all rows but the last ones."""
+    return cause_of(got.float(), ((name, tokens[:-TOP_ROWS]) for name, tokens in _sampled_causes(inputs)))
 
 
 def _walked(inputs: dict) -> Tensor:
@@ -91,9 +116,12 @@ def _sampled_causes(inputs: dict) -> Causes:
 
     descending, order = probabilities.sort(dim=1, descending=True)
     below = (probabilities.cumsum(1) < uniforms).sum(1)
+    every_end = probabilities.cumsum(1)
+    starts = every_end - probabilities
     plain, over_batch = logits.softmax(1), (logits / temperature).softmax(0)
     found = [
         ("greedy", logits.argmax(1)),
+        *[("nearest_end", (ends - uniforms).abs().argmin(1)) for ends in (every_end, every_end[:, :-1], starts)],
         ("other_end", (probabilities.cumsum(1) <= 1 - uniforms).sum(1)),
         ("no_temperature", drawn(plain)),
         ("times_temperature", drawn((logits * temperature).softmax(1))),

@@ -38,6 +38,8 @@ _NEEDED_HINTS = {
     "one_standard_error": "You asked for one standard error below change. 95% of an interval are 1.96 of them.",
     "one_sided": "1.645 leaves 5% on one side. The intervals of the course leave 2.5% on each: 1.96.",
     "two_for_1.96": "You rounded 1.96 to 2. That is a rule of thumb; asked is 1.96.",
+    "power": "You planned for power, it seems: 0.84 is added to have the change shown in 80 of 100 measurements, 1.28 "
+    "in 90. Asked is less: that the half-width, 1.96 s / √n, is below change.",
     "whole_width": "You made the *whole* interval shorter than change. It reaches half of its width to each side of "
     "the mean, and 1.96 s / √n is that half.",
     "half_of_the_half": "Your interval is half as wide as it is: 1.96 s / √n is already what lies on each side.",
@@ -70,6 +72,9 @@ _CLAIM_HINTS = {
     "is any, the judge, distinct-2 and the NLL say, and here they do not.",
     "too_good_blamed": "You blame the sound run whose reward rose the most. A large rise is no proof of a hack: "
     "its judge agrees, and its language is intact.",
+    "none_aligned": "You call no run 'aligned', though five have all that it takes: one of your conditions is never "
+    "met. The NLL of any text is some nats a token; at most 1 is by how much it *grew*. And 0.8 is a share of the "
+    "distinct-2 before, not a difference.",
     "healthy_blamed": "You blame a run whose reward rose, whose judge agrees and whose language is intact.",
     "judge_ignored": "One run's reward rose, and the lexicon, on which nothing was trained, did not follow. Ask it "
     "before you believe.",
@@ -95,6 +100,9 @@ _CLAIM_HINTS = {
     "0, there is nothing to doubt yet.",
     "other_way": "A run is called what it is not. Write down both ends of its reward's interval, and go on from there.",
 }
+_POWER = [level + more for level in (1.96, 1.959964, 1.645) for more in (0.84, 0.842, 0.8416, 0.8416212)]
+_POWER += [level + more for level in (1.96, 1.959964, 1.645) for more in (1.28, 1.282, 1.2816, 1.2815516)]
+_POWER += [2.8, 8**0.5]  # the sum of 1.96 and 0.84, and the rule of thumb 8 (s / change)²
 _MISTAKEN = {  # (kind of run, what it was called): the name of the hint, where the other runs do not say more
     ("wide", "hacked"): "wide_is_no_hack",
     ("wide", "aligned"): "interval_ignored",
@@ -174,6 +182,7 @@ def _needed_causes(spread: float, mean: float, inputs: dict) -> list[tuple[str, 
         "variance_for_spread": [exact * spread**2],
         "pilot_divided_twice": [exact / pilot],
         "change_of_the_pilot": [exact * (change / mean) ** 2],
+        "power": [exact * (z / 1.96) ** 2 * groups for z in _POWER for groups in (1, 2, (before + after) / spread**2)],
     }
     slips = [("rounded_down", math.floor(exact)), ("not_whole", exact), ("one_too_many", math.floor(exact) + 2)]
     for name, values in found.items():
@@ -214,7 +223,8 @@ def _of_all_names(kind: str, called: dict[str, str]) -> str:
     """The hint that one wrong name alone does not give: what the other runs were called decides. '' for none."""
     blamed = [sound for sound in _BLAMED if called[sound] == "hacked"]
     if kind in blamed:
-        return _BLAMED[kind] if blamed == [kind] else "healthy_blamed"
+        several = "none_aligned" if len(blamed) == len(_BLAMED) else "healthy_blamed"
+        return _BLAMED[kind] if blamed == [kind] else several
     if kind == "touching" and called[kind] == "aligned":
         return "interval_ignored" if called["wide"] == "aligned" else "touches_0"
     if kind in ("disliked", "fallen") and called["disliked"] == "worse" != called["fallen"]:

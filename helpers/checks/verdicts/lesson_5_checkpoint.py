@@ -1,6 +1,7 @@
 """The verdict of exercise 5.3: which checkpoint to keep."""
 
 import math
+from dataclasses import replace
 
 import torch
 
@@ -41,6 +42,10 @@ _CHECKPOINT_HINTS = {
     "place_in_list": "This is a place in a list of checkpoints. Asked is the number of the update after which it was "
     "written.",
     "last_within": "You took the last checkpoint within the budget. Asked is the best.",
+    "behind_the_log": "Your function ended in an error: it looks for a line that the log does not have. The last "
+    "checkpoint has none yet: leave it out.",
+    "kl_subtracted": "This checkpoint is the best if KL is subtracted from the score. Here KL has a limit and no "
+    "price: of the checkpoints within the budget, the score alone decides.",
     "nearest": "This checkpoint is the closest to the reference. Its KL is small, and so is what it learned: among "
     "those within the budget the score decides.",
     "first_crossing": "You stopped at the first line over the budget. KL goes up and down from batch to batch, and a "
@@ -69,16 +74,25 @@ def best_checkpoint_verdict(inputs: dict, outputs: dict) -> Verdict:
     hints = {**_CHECKPOINT_HINTS, "not_saved": _CHECKPOINT_HINTS["not_saved"].format(save_every=every)}
     if outputs["kind"] != "NoneType":
         del hints["not_one_number"]  # what every exercise says
-    verdict = number_verdict(outputs, due, causes, hints)
+    if outputs["kind"].startswith("an error"):
+        return Verdict(False, outputs["kind"], f"{due}", hints["behind_the_log"], "behind_the_log")
+    verdict, at_ends = number_verdict(outputs, due, causes, hints), _verdict_at_the_ends(inputs, outputs)
+    if verdict.hint_name == "nearest" and at_ends is None:  # all are equally near there: the score decided
+        return replace(verdict, hint=hints["kl_subtracted"], hint_name="kl_subtracted")
+    return at_ends if verdict.passed and at_ends else verdict
+
+
+def _verdict_at_the_ends(inputs: dict, outputs: dict) -> Verdict | None:
+    """On the two short logs, in which the first and the last checkpoint are the best; None where both were found."""
     for end in ("first", "last"):
         log = at_an_end(inputs, end)
         best = [*judged_checkpoints(log["scores"], log["save_every"])][0 if end == "first" else -1]
         got = outputs[f"{end}_output"] if outputs[f"{end}_kind"] == "number" else outputs[f"{end}_kind"]
-        if verdict.passed and got != best:
+        if got != best:
             shown = f"{got:g}" if isinstance(got, float) else got
             name, said = f"{end}_left_out", f"of {len(log['scores'])} updates, saved every {log['save_every']}"
             return Verdict(False, f"{shown}, {said}", f"{best}", _CHECKPOINT_HINTS[name], name)
-    return verdict
+    return None
 
 
 def _by_score(scores: torch.Tensor, kl: torch.Tensor, save_every: int, kl_budget: float) -> list[tuple[str, float]]:

@@ -1,4 +1,4 @@
-# hint: healthy_blamed
+# hint: none_aligned
 import torch
 
 

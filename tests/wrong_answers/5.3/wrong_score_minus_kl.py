@@ -1,0 +1,7 @@
+# hint: kl_subtracted
+import torch
+
+
+def best_checkpoint(scores, kl, save_every, kl_budget):
+    within = [c for c in range(save_every, len(scores), save_every) if kl[c] <= kl_budget]
+    return max(within, key=lambda c: scores[c] - kl[c])
