@@ -25,7 +25,7 @@ def outlier_linear_inputs(seed: int) -> dict:
 
     Of the outlier columns one has its outliers below -6, one above 6, one between the threshold and 6, and one at the
     threshold itself, each in one row or two; their other values are small. The first row has an outlier, two rows have
-    none, and no row owes its scale to an outlier column's small values.
+    none, and no row owes its scale to an outlier column's small values. Three rows of the weight do owe theirs to one.
     """
     generator = torch.Generator().manual_seed(seed)
     threshold = (3 + torch.rand((), generator=generator)).item()  # of float32: x holds it as it is
@@ -42,8 +42,10 @@ def outlier_linear_inputs(seed: int) -> dict:
     x[rows[:3], outliers[:3]] = torch.tensor([-9.0, 8.0, 5.0]) + torch.rand(3, generator=generator)
     x[rows[3], outliers[[0, 3]]] = torch.tensor([-7.0, threshold])
     codes = torch.randint(-126, 127, (7, _WIDTH), generator=generator)
-    codes[torch.arange(7), torch.randint(_WIDTH, (7,), generator=generator)] = 127
+    largest_codes = torch.randint(_WIDTH, (7,), generator=generator)
     scale = torch.logspace(-1, 1, 7)[torch.randperm(7, generator=generator)]
+    largest_codes[:3] = outliers[torch.randint(_OUTLIERS, (3,), generator=generator)]
+    codes[torch.arange(7), largest_codes] = 127
     return {"x": x, "codes": codes.to(torch.int8), "scale": scale, "threshold": threshold}
 
 

@@ -46,6 +46,8 @@ _CHECKPOINT_HINTS = {
     "checkpoint has none yet: leave it out.",
     "kl_subtracted": "This checkpoint is the best if KL is subtracted from the score. Here KL has a limit and no "
     "price: of the checkpoints within the budget, the score alone decides.",
+    "kl_divided": "You divide the score by the KL. Here KL has a limit and no price: of the checkpoints within the "
+    "budget, the score alone decides.",
     "nearest": "This checkpoint is the closest to the reference. Its KL is small, and so is what it learned: among "
     "those within the budget the score decides.",
     "first_crossing": "You stopped at the first line over the budget. KL goes up and down from batch to batch, and a "
@@ -77,7 +79,7 @@ def best_checkpoint_verdict(inputs: dict, outputs: dict) -> Verdict:
     if outputs["kind"].startswith("an error"):
         return Verdict(False, outputs["kind"], f"{due}", hints["behind_the_log"], "behind_the_log")
     verdict, at_ends = number_verdict(outputs, due, causes, hints), _verdict_at_the_ends(inputs, outputs)
-    if verdict.hint_name == "nearest" and at_ends is None:  # all are equally near there: the score decided
+    if verdict.hint_name == "nearest" and at_ends and at_ends.hint_name == "kl_subtracted":
         return replace(verdict, hint=hints["kl_subtracted"], hint_name="kl_subtracted")
     return at_ends if verdict.passed and at_ends else verdict
 
@@ -86,11 +88,14 @@ def _verdict_at_the_ends(inputs: dict, outputs: dict) -> Verdict | None:
     """On the two short logs, in which the first and the last checkpoint are the best; None where both were found."""
     for end in ("first", "last"):
         log = at_an_end(inputs, end)
-        best = [*judged_checkpoints(log["scores"], log["save_every"])][0 if end == "first" else -1]
+        judged = [*judged_checkpoints(log["scores"], log["save_every"])]
+        best, priced = (judged[0], judged[2]) if end == "first" else (judged[-1], judged[1])
         got = outputs[f"{end}_output"] if outputs[f"{end}_kind"] == "number" else outputs[f"{end}_kind"]
         if got != best:
             shown = f"{got:g}" if isinstance(got, float) else got
-            name, said = f"{end}_left_out", f"of {len(log['scores'])} updates, saved every {log['save_every']}"
+            price = "kl_divided" if end == "first" else "kl_subtracted"
+            name = price if got == priced else f"{end}_left_out"
+            said = f"of {len(log['scores'])} updates, saved every {log['save_every']}"
             return Verdict(False, f"{shown}, {said}", f"{best}", _CHECKPOINT_HINTS[name], name)
     return None
 
