@@ -223,11 +223,11 @@ def _bill_of_one_backbone(config: Any, run: Run) -> dict[str, int]:
     """
     layers, width = config.num_hidden_layers, config.hidden_size
     top, top_third = copy.copy(config), copy.copy(config)
-    top.num_hidden_layers, top_third.num_hidden_layers = run.adapted_layers, max(1, round(layers / 3))
-    if not top_third.num_hidden_layers <= run.adapted_layers <= layers:
+    top.num_hidden_layers, top_third.num_hidden_layers = run.adapted_layers, third_of(layers)
+    if not third_of(layers) <= run.adapted_layers <= layers:
         raise ValueError(
             f"adapted_layers={run.adapted_layers}, but the model has {layers} layers, and the reward adapter sits on "
-            f"the top {top_third.num_hidden_layers} of them: fewer are not predicted."
+            f"the top {third_of(layers)} of them: fewer are not predicted."
         )
     adapter = adapter_parameters(top, run.adapter_rank, run.adapter_targets)
     trained, head = adapter + width + 1, width + 1
@@ -259,6 +259,11 @@ def refuse_other_architectures(config: Any) -> None:
 
 def _head_dim(config: Any) -> int:
     return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+
+
+def third_of(layers: int) -> int:
+    """How many layers the top third are; as many as `helpers.adapters.top_layers` names."""
+    return max(1, round(layers / 3))
 
 
 def _rotary(config: Any, run: Run) -> int:

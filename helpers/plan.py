@@ -56,7 +56,7 @@ class Job:
         return 2 if self.precision in ("fp16", "bf16") or self.method == "qlora" else 4
 
     def adapted_layers(self, shape: Shape) -> int:
-        return shape.layers if self.layers == "all" or self.method == "qlora" else max(1, round(shape.layers / 3))
+        return shape.layers if self.layers == "all" or self.method == "qlora" else bill.third_of(shape.layers)
 
 
 def phases(shape: Shape, job: Job) -> dict[str, dict[str, int]]:

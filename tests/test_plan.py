@@ -276,11 +276,10 @@ def test_attention_is_planned_as_short_where_it_is():
     assert (plan.SHORT_ATTENTION, plan.WEIGHTS_AT_ONCE) == (layers.SHORT_ATTENTION, layers.WEIGHTS_AT_ONCE)
 
 
-def test_heap_has_gaps_where_tensors_come_and_go_and_not_where_they_stay():
-    (lines,) = plan.phases(MODELS["SmolLM2-135M"], Job("full", "fp32", on_gpu=False)).values()
-    staying = {"weights", "adapters", "gradients", "optimizer state", "libraries", "gaps of the heap"}
-    coming_and_going = sum(size for line, size in lines.items() if line not in staying)
-    assert lines["gaps of the heap"] == int(0.6 * coming_and_going) < 0.1 * lines["optimizer state"] + 2**28
+def test_full_fine_tuning_is_planned_within_15_percent_of_a_measured_process():
+    """Four float32 models, two updates of 24 texts, 8 at a time: 6,924 MiB on a CPU (AMD EPYC, 29 November 2026)."""
+    job = Job("full", "fp32", batch=24, micro_batch=8, on_gpu=False)
+    assert plan.peak(MODELS["SmolLM2-135M"], job)[1] == pytest.approx(6_924 * plan.MIB, rel=0.15)
 
 
 @pytest.mark.parametrize("point", PEAKS["peaks"], ids=lambda point: "-".join(str(point[name]) for name in NAMES))

@@ -173,6 +173,11 @@ def _none_named(kind: str) -> str:
     return "nothing (None)" if kind == "NoneType" else kind
 
 
+def left_to(helper: str, name: str, hints: Mapping[str, str]) -> Verdict:
+    """A verdict on an answer that called the trainer's own function, which does what is asked."""
+    return Verdict(False, f"a call of {helper}", "a function that does not need it", hints[name], name)
+
+
 def failed(name: str, got: Tensor | str, due: Tensor, hints: Mapping[str, str]) -> Verdict:
     """A verdict with the hint of this name, its figures filled in. `got` is a string where it is no tensor."""
     hint = {**COMMON_HINTS, **hints}[name]

@@ -15,6 +15,7 @@ from helpers.checks.verdicts.compare import (
     agree,
     cause_of,
     failed,
+    left_to,
     number_verdict,
     tensor_verdict,
 )
@@ -224,7 +225,7 @@ def _kl_of(p: Tensor, q: Tensor) -> Tensor:
 def clipped_loss_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against the four cases of the objective, told apart token by token in float64, and their slopes."""
     if outputs["left_to_helper"]:
-        return _left_to("policy_losses", "loss_left_to_helper", _LOSS_HINTS)
+        return left_to("policy_losses", "loss_left_to_helper", _LOSS_HINTS)
     new, old, advantages = (inputs[name].double() for name in ("new_logprobs", "old_logprobs", "advantages"))
     mask, change = inputs["mask"], new - old
     mistakes = _mistakes(outputs, [[*_loss_causes(new, old, advantages, mask, cliprange)] for cliprange in CLIPRANGES])
@@ -243,10 +244,6 @@ def clipped_loss_verdict(inputs: dict, outputs: dict) -> Verdict:
         got = f"{verdict.got} in a tensor of shape {(1,) * outputs['dimensions']}"
         return Verdict(False, got, f"{verdict.due}, of shape ()", _LOSS_HINTS["loss_in_a_row"], "loss_in_a_row")
     return verdict
-
-
-def _left_to(helper: str, name: str, hints: dict[str, str]) -> Verdict:
-    return Verdict(False, f"a call of {helper}", "a function that does not need it", hints[name], name)
 
 
 def _mistakes(outputs: dict, causes: list[list[tuple[str, float]]]) -> list[str]:
@@ -318,7 +315,7 @@ def _losses(ratio: Tensor, advantages: Tensor, low: float, high: float) -> Tenso
 def token_rewards_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against a walk over each response, token by token, in plain Python floats."""
     if outputs["left_to_helper"]:
-        return _left_to("rewards_per_token", "reward_left_to_helper", _REWARD_HINTS)
+        return left_to("rewards_per_token", "reward_left_to_helper", _REWARD_HINTS)
     verdict = _rewards_verdict(inputs, outputs)
     if not verdict.passed:
         return verdict

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from helpers.checks.calls.lesson_4 import even_rows
-from helpers.checks.verdicts.compare import Causes, Verdict, agree, described, failed, tensor_verdict
+from helpers.checks.verdicts.compare import Causes, Verdict, agree, described, failed, left_to, tensor_verdict
 from helpers.checks.verdicts.lesson_4_runs import bytes_per_adapted_layer_verdict, run_diagnosis_verdict
 from helpers.checks.verdicts.lesson_4_sampling import sampled_tokens_verdict
 
@@ -54,8 +54,7 @@ def lambda_returns_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against the explicit double sum of generalized advantage estimation, plus the values, in float64."""
     due, got, mask = _advantages_by_double_sum(inputs) + _masked(inputs, "values"), outputs["output"], inputs["mask"]
     if outputs["left_to_helper"]:
-        verdict = failed("left_to_helper", got, due, _RETURNS_HINTS)
-        return replace(verdict, got="a call of advantages_and_returns", due="a function that does not need it")
+        return left_to("advantages_and_returns", "left_to_helper", _RETURNS_HINTS)
     right_in_part = got.shape == due.shape and agree(torch.where(mask, got, 0), due) and not outputs["inputs_changed"]
     if outputs["kind"] == "Tensor" and right_in_part and not agree(got, due):
         return failed("padding_not_zero", got, due, _RETURNS_HINTS)
