@@ -106,11 +106,11 @@ def with_table(text: str, record: dict) -> str:
     made = [f"{kind} on {machine}, {date}" for kind, machine, date in sorted(every)]
     before, rest = text.split(BEGIN)
     note = (
-        f"\n\nMinutes in all are an estimate: {reading.WORDS_A_MINUTE} words a minute, {reading.LINES_AN_HOUR} lines "
-        f"of code an hour, {reading.SECONDS_A_PREDICTION} seconds a prediction, and the slower of the two runs. "
-        "Printed output, longer thought and exercises come on top; nobody was timed. Running time and peak memory "
-        "(resident, or the GPU's) of the whole notebook are measured, where the processor has bfloat16 instructions / "
-        "where it has none: "
+        f"\n\nMinutes in all are an estimate: {reading.WORDS_A_MINUTE} words a minute, printed ones too, "
+        f"{reading.LINES_AN_HOUR} lines of code an hour, {reading.SECONDS_A_PREDICTION} seconds a prediction, and the "
+        "slower of the two runs. Longer thought and exercises come on top; nobody was timed. Running time and peak "
+        "memory (resident, or the GPU's) of the whole notebook are measured, where the processor has bfloat16 "
+        "instructions / where it has none: "
         f"{'; '.join(made)}.\n"
     )
     return before + BEGIN + "\n" + "\n".join(rows) + note + END + rest.split(END)[1]

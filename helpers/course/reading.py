@@ -13,16 +13,24 @@ WORD = re.compile(r"[A-Za-z0-9][\w'.-]*")
 
 
 def reading_minutes(lesson: NotebookNode) -> float:
-    """Minutes to read the text (folded answers too), to read the code and to predict.
+    """Minutes to read the text (folded answers too), the code and what it prints, and to predict.
 
-    Of the code, lines that only import, comment or close a bracket are left out, and so is all that it prints.
+    Of the code, lines that only import, comment or close a bracket are left out; of what is shown, pictures.
     """
     texts = [cell.source for cell in lesson.cells if cell.cell_type == "markdown"]
     words = sum(len(WORD.findall(LINKS_AND_MARKS.sub(" ", text))) for text in texts)
+    outputs = [output for cell in lesson.cells for output in cell.get("outputs", [])]
+    words += sum(len(WORD.findall(printed(output))) for output in outputs)
     predictions = sum(text.count("**Predict") + text.count("**predict") for text in texts)
     codes = [line.strip() for cell in lesson.cells if cell.cell_type == "code" for line in cell.source.splitlines()]
     lines = [line for line in codes if re.search(r"\w", line) and not line.startswith(("#", "import ", "from "))]
     return words / WORDS_A_MINUTE + 60 * len(lines) / LINES_AN_HOUR + SECONDS_A_PREDICTION * predictions / 60
+
+
+def printed(output: NotebookNode) -> str:
+    """The text of an output; of a picture, nothing."""
+    shown = output.get("data", {})
+    return output.get("text", "" if "image/png" in shown else shown.get("text/plain", ""))
 
 
 def minutes_in_all(lesson: NotebookNode, runs: dict[str, dict]) -> int:
