@@ -162,10 +162,10 @@ class PPOTrainer:
         return batch["input_ids"].to(self.model.device), batch["attention_mask"].to(self.model.device)
 
     def _scores(self, written: Written) -> Scores:
-        """Ask the user's function, and refuse an answer that would poison the run; or say how to ask the adapter."""
+        """Ask the function, and refuse what would poison the run; or say how the adapter reads, up to an end token."""
         tokens, mask, prompt = written.tokens, written.mask, written.tokens.shape[1] - written.response
         if isinstance(self.reward, AdapterReward):
-            ended = self._ended(tokens[:, prompt:])
+            ended = self._ended(tokens[:, prompt:]) & (self.config.stop_token_id in self.tokenizer.all_special_ids)
             return lambda states, rows: self.reward.read(self.backbone, states, mask[rows], ended[rows])
         prompts = decoded(self.tokenizer, tokens[:, :prompt], mask[:, :prompt])
         scores = self.reward(prompts, decoded(self.tokenizer, tokens[:, prompt:], mask[:, prompt:]))

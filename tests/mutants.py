@@ -106,6 +106,7 @@ MUTANTS = [
     Mutant("learning rate does not fall", "ppo", "max(0.0, 1 - len(self.history) / total)", "1.0", "learning_rate_falls"),
     Mutant("first epoch's order in every epoch", "ppo", "            order = torch.randperm(config.batch_size, generator=self.generator)", "            order = torch.arange(config.batch_size)[: config.batch_size // 2].repeat(2)", "each_response_once"),
     Mutant("wrong adapter for the reward", "reward", "with backbone.adapter(\"reward\")", "with backbone.adapter(\"default\")", "scores_prompt_and_response_as"),
+    Mutant("full stop taken for an end token", "ppo", " & (self.config.stop_token_id in self.tokenizer.all_special_ids)", "", "scores_prompt_and_response_as"),
     Mutant("reward read off the end token", "reward", ".amax(1) - ends.long()", ".amax(1)", "scores_prompt_and_response_as"),
     Mutant("temperature missing in the reference", "backbone", "self.response_logprobs(self.top(states), responses, temperature)", "self.response_logprobs(self.top(states), responses, 1.0)", "logits_of_the_reference_too"),
     Mutant("reference with its adapters on", "backbone", "without_adapters(self.model) if", "contextlib.nullcontext() if", "reference_is_the_base_model"),

@@ -396,15 +396,16 @@ def test_value_warm_up_trains_the_value_head_and_nothing_else():
 # Reward
 
 
-@pytest.mark.parametrize("end", [False, True])
-def test_reward_adapter_scores_prompt_and_response_as_the_reward_model_alone_does(end, tmp_path):
+@pytest.mark.parametrize(("end", "stop"), [(33, EOS), (EOS, EOS), (33, 33)], ids=["none", "special", "text"])
+def test_reward_adapter_scores_prompt_and_response_as_the_reward_model_alone_does(end, stop, tmp_path):
+    """The special end token is left out, as in what a reward function reads; one that is text, a full stop, is not."""
     folder, policy = reward_folder(tmp_path), policy_of(llama(), moved=0.5)
-    trainer = trainer_of(policy, ref_model=llama(), reward=AdapterReward(policy, folder))
+    given = {"ref_model": llama(), "reward": AdapterReward(policy, folder)}
+    trainer = trainer_of(policy, config_of(stop_token_id=stop), **given)
     alone = PeftModel.from_pretrained(llama(), folder).train()
     model = RewardModel(alone, trainer.reward.head, trainer.tokenizer)
     tokens, mask = uneven_tokens()
-    if not end:
-        tokens[tokens == EOS] = 33
+    tokens[tokens == EOS] = end
     rollout = trainer_rollout(trainer, tokens, mask)
     texts = [trainer.tokenizer.decode(row[real & (row != EOS)]) for row, real in zip(tokens, mask, strict=True)]
     torch.testing.assert_close(rollout.scores, model.scores(texts))

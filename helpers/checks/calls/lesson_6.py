@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from helpers.checks.calls.lesson_6_runs import (  # noqa: F401, exercises 6.3 and 6.4
     GRPO_RUN_OUTPUTS,
@@ -12,30 +13,81 @@ from helpers.checks.calls.lesson_6_runs import (  # noqa: F401, exercises 6.3 an
     grpo_run_inputs,
     outdated_reference_inputs,
 )
-from helpers.checks.calls.observe import TENSOR_OUTPUTS, call_for_tensor
+from helpers.checks.calls.observe import TENSOR_OUTPUTS, call_again, call_for_tensor, kind
 
-DPO_LOSSES_OUTPUTS = GROUP_ADVANTAGES_OUTPUTS = TENSOR_OUTPUTS
+GROUP_ADVANTAGES_OUTPUTS = TENSOR_OUTPUTS
+DPO_LOSSES_OUTPUTS = {
+    **TENSOR_OUTPUTS,
+    "gradient": Tensor,  # (2, pairs), of the summed losses to the policy's log-probabilities; empty where it has none
+    "large_output": Tensor,  # these three: where the margins are large
+    "large_kind": str,
+    "large_gradient": Tensor,
+}
+_TEXTS = ("policy_chosen", "policy_rejected", "reference_chosen", "reference_rejected")
 
 
 def dpo_losses_inputs(seed: int) -> dict:
-    """Sums of log-probabilities of six pairs, policy a few nats from its reference, and a beta that is no usual one."""
+    """Sums of log-probabilities of six pairs, policy a few nats from its reference, and a beta that is no usual one.
+
+    No text of these is so unlikely that its probability is 0 in float32: who takes exp() gets a number. A second set,
+    `large_*`, has margins of either sign whose exp() is 0 or infinite in float32.
+    """
     generator = torch.Generator().manual_seed(seed)
-    reference = -40 - 60 * torch.rand(2, 6, generator=generator)
+    reference = -30 - 30 * torch.rand(2, 6, generator=generator)
     moved = 6 * torch.rand(2, 6, generator=generator) - torch.tensor([[1.0], [4.0]])  # up if chosen, down if rejected
     moved[:, 0] = torch.tensor([10.0, -6.0])  # a margin that no cut-off leaves as it is
     policy = reference + moved
     beta = 0.15 + 0.2 * float(torch.rand((), generator=generator))
+    large = -300 - 300 * torch.rand(2, 6, generator=generator)
+    margins = (100 + 40 * torch.rand(6, generator=generator)) * torch.tensor([1, -1, 1, -1, 1, -1])
+    moved = margins / beta / 2 * torch.tensor([[1.0], [-1.0]])
     return {
-        "policy_chosen": policy[0],
-        "policy_rejected": policy[1],
-        "reference_chosen": reference[0],
-        "reference_rejected": reference[1],
+        **dict(zip(_TEXTS, (*policy, *reference), strict=True)),
+        **{f"large_{name}": text for name, text in zip(_TEXTS, (*(large + moved), *large), strict=True)},
         "beta": beta,
     }
 
 
 def call_dpo_losses(answer: Callable, inputs: dict) -> dict:
-    return call_for_tensor(answer, inputs)
+    """Call the answer on both sets of pairs, and follow its losses back to the policy's log-probabilities."""
+    followed, gradients = _followed(answer)
+    found = call_for_tensor(followed, dpo_pairs(inputs))
+    found["gradient"] = gradients[-1]
+    followed, gradients = _followed(answer)
+    large = call_again(call_for_tensor, followed, dpo_pairs(inputs, "large_"))
+    found |= {"large_output": large["output"], "large_kind": large["kind"], "large_gradient": gradients[-1]}
+    found["inputs_changed"] |= large["inputs_changed"]
+    return found
+
+
+def dpo_pairs(inputs: dict, which: str = "") -> dict:
+    """What the answer is given of one set of pairs."""
+    return {**{name: inputs[f"{which}{name}"] for name in _TEXTS}, "beta": inputs["beta"]}
+
+
+def _followed(answer: Callable) -> tuple[Callable, list[Tensor]]:
+    """The answer, called with log-probabilities that have a gradient; and a list whose last is what arrives there."""
+    gradients = [torch.empty(0)]
+
+    def followed(chosen: Tensor, rejected: Tensor, *others) -> object:
+        leaves = [text.clone().requires_grad_() for text in (chosen, rejected)]
+        given = [1 * leaf for leaf in leaves]  # no leaf, as in a trainer: what is done to it in place is seen, no error
+        value = answer(*given, *others)
+        chosen.data, rejected.data = (text.detach() for text in given)
+        gradients.append(_gradient(value, leaves))
+        return value
+
+    return followed, gradients
+
+
+def _gradient(value: object, leaves: list[Tensor]) -> Tensor:
+    """Of the sum of the losses to each leaf, 0 where it does not depend on it; empty where there is none at all."""
+    if kind(value) != "Tensor" or not value.requires_grad:
+        return torch.empty(0)
+    try:
+        return torch.stack(torch.autograd.grad(value.sum(), leaves, allow_unused=True, materialize_grads=True))
+    except RuntimeError:  # what it was made from was written over or is gone
+        return torch.empty(0)
 
 
 def group_advantages_inputs(seed: int) -> dict:

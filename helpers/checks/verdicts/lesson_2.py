@@ -24,6 +24,8 @@ _MERGED_WEIGHT_HINTS = {
     "size of the update.",
     "scaled_by_whole_number": "You scale by 2, and here lora_alpha / r is no whole number. lora_alpha // r rounds "
     "down, or you wrote a number where lora_alpha / r belongs.",
+    "scaled_by_typed_r": "You divide by 8 instead of r, or take 16 for lora_alpha. Such are the figures of the cell "
+    "below the check; here both are arguments of the function.",
     "scaled_by_alpha_times_r": "You multiply by r; it divides. A larger r adds more parts to the update, and the "
     "division keeps their sum from growing with it.",
     "scaled_by_1_over_r": "You divide by r and forgot lora_alpha: the scale is lora_alpha / r.",
@@ -115,5 +117,7 @@ def _causes_of_scale(weight: Tensor, update: Tensor, lora_alpha: float, r: int) 
         ("scaled_by_width", lora_alpha / width),
         ("scaled_by_width", lora_alpha / out),
         ("scaled_twice", (lora_alpha / r) ** 2),
+        ("scaled_by_typed_r", lora_alpha / 8),
+        ("scaled_by_typed_r", 16 / r),
     ]
     return [(name, weight + factor * update) for name, factor in factors]

@@ -28,6 +28,10 @@ _RANK_HINTS = {
     "smallest_kept": "You kept the r *smallest* singular values. torch.linalg.svd returns the largest first.",
     "columns_cut": "You cut update after r columns (or rows). That has rank r and is far from the best: the SVD turns "
     "the matrix first, so that the first r directions hold most.",
+    "eigenvalues": "You took eigenvalues for singular values. They are the same for a symmetric matrix without "
+    "negative eigenvalues; update is not symmetric, and a matrix that is not square has no eigenvalues at all.",
+    "directions_counted": "You counted directions: yours is the same for every update of this shape. How much lies "
+    "along each direction differs, and the best matrix of rank r keeps those with most.",
     "v_transposed": "V stands the wrong way round. torch.linalg.svd returns it already transposed (Vh): U @ diag(S) @ "
     "Vh, without another .T, and kept are Vh[:r]. torch.svd returns V itself: there V.T is due, and kept are V[:, :r].",
     "square_alone": "Right for a square update. One with another number of rows than of columns has as many singular "
@@ -85,7 +89,18 @@ def _rank_causes(update: Tensor, r: int) -> Iterator[tuple[str, float]]:
         ("columns_cut", share(update[r:])),
         ("v_transposed", _missed_with_v_transposed(update.float(), r)),
         ("mean_error", (singular[r:].square().sum() / update.numel()).sqrt().item()),
+        *(("directions_counted", (1 - r / len(singular)) ** power) for power in (1, 0.5)),
+        *(("directions_counted", (r / len(singular)) ** power) for power in (1, 0.5)),
     ]
+    if update.shape[0] == update.shape[1]:
+        yield from (("eigenvalues", value) for value in _missed_with_eigenvalues(update.float(), r))
+
+
+def _missed_with_eigenvalues(update: Tensor, r: int) -> Iterator[float]:
+    """In the order in which they come, or the largest first; in float32, as an answer finds them."""
+    for values in (torch.linalg.eigvals(update), torch.linalg.eigvalsh(update)):
+        for each in (values, values.real, values.abs().sort(descending=True).values):
+            yield from ((each[r:].norm() / size).item() for size in (each.norm(), update.norm()))
 
 
 def _missed_with_v_transposed(update: Tensor, r: int) -> float:
@@ -96,18 +111,27 @@ def _missed_with_v_transposed(update: Tensor, r: int) -> float:
 
 
 _REFERENCE_HINTS = {
+    "always_first": "You named the first run in each draw. Either your condition holds for every run, as "
+    "any(torch.equal…) does (some tensor is the same in each), or all runs are equal for it: then max and min return "
+    "the first.",
+    "inverted": "In each draw you named a run whose original is as it was. Your condition finds those that are "
+    "*un*harmed: look at its direction (not, == or !=, any or all, max or min).",
+    "adapters_counted": "In each draw you named the first run in which anything changed, adapters included. By which "
+    "names do you know an adapter's tensors? Print a few: `lora_` stands inside them, not at the beginning.",
+    "tensor_name": "You returned the name of a tensor. Asked is the name of the *run* in which it moved: a key of "
+    "`runs`.",
     "loud": "In this run the adapter moved the farthest, and nothing else did: switched off, it is gone, however loud "
     "it was. Look at the tensors that stay when adapters are off.",
     "untrained": "In this run nothing moved at all: training did not reach the adapter. That is another illness, and "
     "the reference is unharmed.",
     "reordered": "Only adapters moved in this run (and its tensors are in another order: compare by name, not by "
-    "place).",
+    "place, and element by element).",
     "second adapter": "This run has a second adapter afterwards. It adds tensors, and changes none of the base: "
     "switched off, both are gone.",
     "other_name": "That is none of the names of the runs. Return one of the keys of `runs`, letter for letter.",
-    "none_met": "No run met your condition: however little a tensor of the original moved, small is not 0. Compare "
-    "element by element (sums and means cancel), and let one tensor be enough: any, not all. (Of none, next() and [0] "
-    "make an error; a function that ends without return gives None, too.)",
+    "none_met": "No run met your condition, or nothing was returned: however little a tensor moved, small is not 0. "
+    "Compare element by element (sums and means cancel), and let one tensor be enough: any, not all. (Of none, next() "
+    "and [0] make an error; a function that ends without return gives None, too.)",
     "sums_compared": "You missed the runs in which two numbers of a tensor changed places: sums, means and norms do "
     "not see that. Compare element by element.",
     "biases_left_out": "You missed the runs in which a *bias* of the original moved. All tensors whose names hold no "
@@ -121,7 +145,7 @@ _REFERENCE_HINTS = {
 
 def lost_reference_verdict(inputs: dict, outputs: dict) -> Verdict:
     """By how the runs were made: in one of them a tensor of the base moved."""
-    from helpers.checks.calls.lesson_2_adapters import RUNS, runs_of_draws
+    from helpers.checks.calls.lesson_2_adapters import NAME_OF_A_TENSOR, RUNS, runs_of_draws
 
     names: dict[str, list[str]] = {}  # of each draw, as RUNS are ordered
     for key in inputs:
@@ -130,25 +154,45 @@ def lost_reference_verdict(inputs: dict, outputs: dict) -> Verdict:
             names[draw].append(name)
     draws = [dict(zip(of_draw, RUNS, strict=True)) for of_draw in names.values()]
     runs = runs_of_draws(inputs)
-    return draws_verdict(outputs, draws, "base trained", _REFERENCE_HINTS, lambda picks: _left_out(runs, draws, picks))
+
+    def cause(picks: Picks) -> str:
+        return _direction(runs, draws, picks) or _left_out(runs, draws, picks)
+
+    of_tensor = {NAME_OF_A_TENSOR: "tensor_name"}
+    return draws_verdict(outputs, [made | of_tensor for made in draws], "base trained", _REFERENCE_HINTS, cause)
+
+
+def _direction(runs: list[dict[str, dict]], draws: list[dict[str, str]], picks: Picks) -> str:
+    """Whether each pick is the first run of all, of those that are not due, or of those in which anything changed.
+
+    In one draw the run that is due stands first, in one the last, and in one the untrained one is the first.
+    """
+    for name, unmet in (("always_first", ""), ("inverted", "base trained"), ("adapters_counted", "untrained")):
+        met = [[run for run in of_draw if made[run] != unmet] for of_draw, made in zip(runs, draws, strict=True)]
+        if picks == [some[0] for some in met] or (name == "inverted" and picks == [some[-1] for some in met]):
+            return name
+    return ""
 
 
 def _left_out(runs: list[dict[str, dict]], draws: list[dict[str, str]], picks: Picks) -> str:
     """Which kind of tensor was not compared, so that no run was found, or the first of several that seemed equal.
 
-    Or that sums were compared, which miss numbers that change places, and nothing else.
+    Or that sums were compared, which miss numbers that change places, and nothing else. A right pick at either end
+    says nothing: ties go there.
     """
     missed, found, places = set(), set(), set()
     swapped = {True: set(), False: set()}  # by whether the pick is right
     for of_draw, made, pick in zip(runs, draws, picks, strict=True):
         due = next(name for name, way in made.items() if way == "base trained")
+        if pick == due in (next(iter(of_draw)), list(of_draw)[-1]):
+            continue
         moved = next(name for name, value in of_draw[due]["before"].items() if _moved(name, value, of_draw[due]))
         before, after = (of_draw[due][when][moved].flatten().sort().values for when in ("before", "after"))
         swapped[pick == due].add(torch.equal(before, after))
         kind = "bias" if "bias" in moved else "norm" if "norm" in moved else "weight"
         (found if pick == due else missed).add(kind)
         if pick != due:
-            places.add(pick and list(of_draw).index(pick))
+            places.add(list(of_draw).index(pick) if pick in of_draw else pick)
     if swapped[False] == {True}:
         return "sums_compared"
     if missed & found or len(places) > 1 or not places <= {None, 0, len(draws[0]) - 1}:

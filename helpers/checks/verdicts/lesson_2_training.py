@@ -6,7 +6,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from helpers.checks.verdicts.compare import Causes, Verdict, failed, number_verdict, tensor_verdict
+from helpers.checks.verdicts.compare import Causes, Verdict, agree, failed, number_verdict, tensor_verdict
 
 _TRAINED_WEIGHTS_HINTS = {
     "all_layers": "You counted an adapter in all blocks. `layers_to_transform` lists the numbers of those that get "
@@ -32,13 +32,18 @@ _TRAINED_WEIGHTS_HINTS = {
     "`and`, not `or`.",
     "endings": "You took `fused_q_proj` for a `q_proj`. peft compares whole parts of a name, between dots.",
     "first_blocks": "You counted as many blocks as `layers_to_transform` is long, or the first or last ones. It holds "
-    "their *numbers*: look for a range, a slice or a len().",
+    "their *numbers*: look for a range, a slice, a len() or a single entry such as [0].",
     "next_block": "You adapted the blocks beside those asked for. The number in a name is the number of the block: "
     "compare it as it is, without + 1 or - 1.",
     "one_name": "You counted one of the names in `target_modules`. A layer gets an adapter if its name is any of them.",
     "one_layer": "You counted a single layer. Does `return` stand inside the loop? It ends the function at once.",
     "scaled": "lora_alpha scales what the adapter adds. It trains nothing.",
     "in_bytes": "This is the number of bytes. Asked is the number of weights.",
+    "bias_counted": "You counted biases, too: one more number for each output (or for each row of A). There are none: "
+    "A and B are all that an adapter holds.",
+    "bracket_forgotten": "r multiplies one of the two sizes only. A is (r, in) and B is (out, r): look where your "
+    "bracket is.",
+    "sizes_typed_in": "You typed in sizes, such as 576. Layers differ: each comes with its own [out, in] in `linears`.",
     "r_forgotten": "r is missing: each adapter has r rows of A and r columns of B.",
 }
 
@@ -102,6 +107,11 @@ def _counting_causes(linears, r, lora_alpha, target_modules, layers_to_transform
         ("square_only", total(lambda out, width: 2 * r * out)),
         *(("one_name", total(target=lambda name, of=of: name.split(".")[-1] == of)) for of in target_modules),
         *(("one_layer", r * sum(shape)) for name, shape in linears.items() if is_in_layer(name) and is_target(name)),
+        ("bias_counted", total(lambda out, width: r * (out + width) + out)),
+        ("bias_counted", total(lambda out, width: r * (out + width) + out + r)),
+        ("bracket_forgotten", total(lambda out, width: r * width + out)),
+        ("bracket_forgotten", total(lambda out, width: r * out + width)),
+        *(("sizes_typed_in", total(lambda out, width, rank=rank: rank * (576 + 576))) for rank in (r, 8)),
         ("r_forgotten", due / r),
         ("scaled", due * lora_alpha),
         ("scaled", due * lora_alpha / r),
@@ -148,6 +158,12 @@ _GRADIENT_HINTS = {
     "(out, r).",
     "zero": "This is all zeros, which is the gradient of *A* at the start: it passes through B, and B is zero. The "
     "gradient of B does not.",
+    "taken_for_a_target": "You took output_gradient for a target, and the loss for the squared distance to it. It is a "
+    "gradient already: of the loss, with respect to the output. What is left of the way back to B?",
+    "one_token": "One token alone counts in your result. All tokens pass through the same B: what each of them gives "
+    "adds up. (In a loop, = writes over what += would add to.)",
+    "a_twice": "You have one lora_A too many: {got_shape} for {due_shape}. B multiplies what comes out of A; on the "
+    "way back, A comes after B.",
     "without_a": "This is the gradient of the weight, {got_shape}: lora_A is missing. B multiplies what comes out of "
     "A, x @ lora_A.T, and not x, so its gradient is {due_shape}.",
 }
@@ -157,8 +173,20 @@ def gradient_of_lora_b_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against autograd, through a layer that peft adapted with use_rslora=True, in float64."""
     due, got = _gradient_through_peft(**inputs), outputs["output"]
     if outputs["kind"] == "Tensor" and got.shape == (len(due), inputs["lora_A"].shape[1]):
-        return failed("without_a", got, due, _GRADIENT_HINTS)
+        return failed(_cause_of_width(got, **inputs), got, due, _GRADIENT_HINTS)
     return tensor_verdict(outputs, due, _gradient_causes(**inputs), _GRADIENT_HINTS)
+
+
+def _cause_of_width(got: Tensor, x, output_gradient, lora_A, **_) -> str:
+    """Why it has the shape of the weight: without lora_A, or with it twice, by whatever number it is scaled."""
+    x, gradient, lora_A = x.double(), output_gradient.double(), lora_A.double()
+    without = (gradient.T @ x, torch.ones_like(gradient).T @ x, torch.outer(gradient.sum(0), x.sum(0)))
+    twice = gradient.T @ x @ lora_A.T @ lora_A
+    for name, wrong in (*(("without_a", each) for each in without), ("a_twice", twice)):
+        factor = (got * wrong).sum() / wrong.square().sum()
+        if factor and agree(got, factor * wrong):
+            return name
+    return "shape"
 
 
 def _gradient_through_peft(x, output_gradient, lora_A, lora_alpha, r) -> Tensor:
@@ -196,5 +224,8 @@ def _gradient_causes(x, output_gradient, lora_A, lora_alpha, r) -> Causes:
     for factor in (1, lora_alpha / r):
         yield "averaged", product * factor / len(x)
         yield "wrong_sign", -product * factor
+    for factor in (scale, lora_alpha / r, 1):
+        yield from (("one_token", torch.outer(gradient[n], lora_A @ x[n]) * factor) for n in range(len(x)))
+        yield from (("taken_for_a_target", -2 * product * factor / n) for n in (1, len(x), gradient.numel()))
     for factor in (scale, lora_alpha / r, 1, scale / len(x), scale / len(x) ** 2):
         yield "outer_of_sums", torch.outer(gradient.sum(0), (x @ lora_A.T).sum(0)) * factor

@@ -1,12 +1,14 @@
 """Verdicts of lesson 6: the same idea elsewhere."""
 
 import math
+from dataclasses import replace
 from statistics import fmean, stdev
 
 import torch
 from torch import Tensor
 
-from helpers.checks.verdicts.compare import Causes, Verdict, tensor_verdict
+from helpers.checks.calls.lesson_6 import dpo_pairs
+from helpers.checks.verdicts.compare import Causes, Verdict, agree, described, failed, tensor_verdict
 from helpers.checks.verdicts.lesson_6_runs import (  # noqa: F401, exercises 6.3 and 6.4
     grpo_run_verdict,
     outdated_reference_verdict,
@@ -36,12 +38,26 @@ _DPO_HINTS = {
     "them.",
     "bracket_forgotten": "A bracket is missing: a - b - (c - d) is a - b - c + d. The reference's log-probability of "
     "the rejected text has the wrong sign.",
-    "of_ratios": "You took exp() of the log-ratios. The margin is a difference of logarithms, as they are given.",
+    "minus_margin": "These are the margins with a minus sign, a loss that falls without end. Between margin and loss "
+    "stand a probability and its logarithm: look at the formula.",
+    "of_ratios": "You took exp(), of the log-ratios or of the log-probabilities before. The margin is a difference of "
+    "logarithms, as they are given.",
+    "logs_divided": "You divide log-probabilities by each other. They are logarithms: what is a ratio of probabilities "
+    "is a *difference* of their logarithms.",
+    "margin_of_0": "Your losses are all log 2, so your margins are 0. Either something is subtracted from itself, or "
+    "you took exp(): the probability of a whole text is so small that differences of it vanish. Stay with logarithms.",
     "summed": "You add the two log-ratios. A preference is about their difference: what both have in common cancels.",
     "log2": "These are bits: {got:.4g} is {due:.4g} / log(2). The loss is in nats: natural logarithms.",
     "log10": "These are decimal logarithms: {got:.4g} is {due:.4g} / log(10). The loss is in nats: natural logarithms.",
     "margin_cut_off": "Where the margin is large your loss is off: it was cut off on the way. logsigmoid takes any "
     "number.",
+    "overflow": "Right where the margin is small. Where it is large, with either sign, yours is infinite, no number "
+    "(nan), or has such a gradient: the exp() of a large number is infinite in float32, that of a large negative one "
+    "is 0. That holds inside a sigmoid, too. Look for a function that takes the logarithm in the same step.",
+    "no_gradient": "Your losses are right, but no gradient gets from them to the policy's log-probabilities: .detach(),"
+    " .item(), .tolist(), torch.tensor or no_grad cut it off. Nothing could be trained with this loss.",
+    "other_gradient": "Your losses are right, but their gradient is not: a part of it was cut off, of the chosen or of "
+    "the rejected text. The loss moves both.",
     "rejected_forgotten": "The rejected text is not in your loss. DPO is a comparison: its log-ratio is subtracted.",
     "shape": "Your result has shape {got_shape}; it should be {due_shape}, one loss a pair. The mean over pairs is "
     "taken later.",
@@ -52,6 +68,8 @@ _GROUP_HINTS = {
     "out of the sum *and* of the count.",
     "counted_as_zero": "Unscored places count as a reward of 0. They are left out of the count, too: divide by how "
     "many were scored, not by all.",
+    "not_masked_again": "The mean is right. But once it is taken off, unscored places do not hold 0: they add to the "
+    "squares, and get an advantage. They need their 0 *after* the mean is off.",
     "unscored_moved": "The scored ones are right, but an unscored response gets an advantage, too, and would move the "
     "policy. There it is 0.",
     "one_group": "Mean and spread are taken over the whole batch. An easy prompt would then lift all its responses: a "
@@ -89,27 +107,58 @@ _OTHER_GUARDS = (1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-3)
 
 def dpo_losses_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against odds: a text's are (policy / reference) ^ beta, and the loss is -log of the share of the chosen one."""
-    ratios = [
-        inputs[f"policy_{text}"].double() - inputs[f"reference_{text}"].double() for text in ("chosen", "rejected")
-    ]
-    beta = inputs["beta"]
-    odds = [(beta * ratio).exp() for ratio in ratios]
-    due = -(odds[0] / (odds[0] + odds[1])).log()
-    return tensor_verdict(outputs, due, _dpo_causes(inputs, *ratios, beta, due), _DPO_HINTS)
+    due, gradient = _losses_and_gradient(**dpo_pairs(inputs))
+    verdict = tensor_verdict(outputs, due, _dpo_causes(**dpo_pairs(inputs), due=due), _DPO_HINTS)
+    if not verdict.passed:
+        return verdict
+    if not agree(outputs["gradient"], gradient):
+        name = "other_gradient" if outputs["gradient"].any() else "no_gradient"
+        return Verdict(False, f"{verdict.got}, cut off", f"{verdict.due}, with a gradient", _DPO_HINTS[name], name)
+    return _verdict_on_large_margins(inputs, outputs)
 
 
-def _dpo_causes(inputs: dict, chosen: Tensor, rejected: Tensor, beta: float, due: Tensor) -> Causes:
+def _losses_and_gradient(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta):
+    """The losses, and the gradient of their sum to the two log-probabilities of the policy, (2, pairs), in float64."""
+    chosen = (beta * (policy_chosen.double() - reference_chosen.double())).exp()
+    rejected = (beta * (policy_rejected.double() - reference_rejected.double())).exp()
+    of_error = beta * rejected / (chosen + rejected)
+    return 0 - (chosen / (chosen + rejected)).log(), torch.stack([-of_error, of_error])
+
+
+def _verdict_on_large_margins(inputs: dict, outputs: dict) -> Verdict:
+    """Where exp() of a margin is 0 or infinite in float32; smaller margins are right."""
+    due, gradient = _losses_and_gradient(**dpo_pairs(inputs, "large_"))
+    of_kind, got_gradient = outputs["large_kind"], outputs["large_gradient"]
+    if of_kind.startswith("an error"):
+        return failed("overflow", of_kind, due, _DPO_HINTS)
+    one = {"output": outputs["large_output"], "kind": of_kind, "inputs_changed": outputs["inputs_changed"]}
+    verdict = tensor_verdict(one, due, [], _DPO_HINTS)
+    name = {"not_a_number": "overflow", "unknown": "margin_cut_off"}.get(verdict.hint_name, verdict.hint_name)
+    if verdict.passed and not agree(got_gradient, gradient):
+        name = "other_gradient" if got_gradient.isfinite().all() else "overflow"
+        shown = [described(each) for each in (got_gradient, gradient.float())]
+        verdict = Verdict(False, f"as gradient {shown[0]}", f"as gradient {shown[1]}")
+    return replace(verdict, hint=_DPO_HINTS.get(name, verdict.hint), hint_name=name)
+
+
+def _dpo_causes(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta, due) -> Causes:
     def loss(margin: Tensor) -> Tensor:
         return -torch.nn.functional.logsigmoid(margin)
 
-    policy = inputs["policy_chosen"].double() - inputs["policy_rejected"].double()
-    all_of = {
-        text: [inputs[f"{of}_{text}"].double() for of in ("policy", "reference")] for text in ("chosen", "rejected")
-    }
+    policy_chosen, policy_rejected = policy_chosen.double(), policy_rejected.double()
+    chosen, rejected = policy_chosen - reference_chosen.double(), policy_rejected - reference_rejected.double()
+    policy = policy_chosen - policy_rejected
+    quotients = policy_chosen / reference_chosen, policy_rejected / reference_rejected
     return [
         ("reference_forgotten", loss(beta * policy)),
-        ("bracket_forgotten", loss(beta * (all_of["chosen"][0] - all_of["chosen"][1] - sum(all_of["rejected"])))),
+        ("bracket_forgotten", loss(beta * (chosen - policy_rejected - reference_rejected))),
         ("of_ratios", loss(beta * (chosen.exp() - rejected.exp()))),
+        ("of_ratios", loss(beta * (chosen - rejected).exp())),
+        ("logs_divided", loss(beta * (quotients[0] - quotients[1]))),
+        ("logs_divided", loss(beta * (quotients[0].log() - quotients[1].log()))),
+        ("logs_divided", loss(beta * quotients[0] / quotients[1])),
+        ("margin_of_0", loss(0 * chosen)),
+        ("minus_margin", beta * (rejected - chosen)),
         ("swapped", loss(beta * (rejected - chosen))),
         ("beta_forgotten", loss(chosen - rejected)),
         ("beta_outside", beta * loss(chosen - rejected)),
@@ -158,23 +207,22 @@ def _group_causes(inputs: dict, due: Tensor) -> Causes:
     population = (off.square().sum(1, keepdim=True) / count).sqrt() + 1e-4
     lone = count == 1
     everyone = rewards[scored]
+    squares_counted = [
+        each / ((each.square().sum(1, keepdim=True) / free).sqrt() + 1e-4)
+        for each in (rewards - mean, zeroed - mean)
+        for free in ((count - 1).clamp_min(1), count, rewards.shape[1] - 1)
+    ]
     causes = {
         "not_counted_counts": [
             (values - values.mean(1, keepdim=True)) / (values.std(1, keepdim=True) + 1e-4) for values in (rewards,)
         ]
         + [(rewards - mean) / (rewards.std(1, keepdim=True) + 1e-4)],
-        "counted_as_zero": [
-            (zeroed - zeroed.mean(1, keepdim=True)) / (zeroed.std(1, keepdim=True) + 1e-4),
-            (zeroed - mean) / (zeroed.std(1, keepdim=True) + 1e-4),
-        ],
+        "counted_as_zero": [*_counted_as_zero(rewards, scored), (zeroed - mean) / (zeroed.std(1, keepdim=True) + 1e-4)],
         "unscored_moved": [(rewards - mean) / spread, (zeroed - mean) / spread],
         "one_group": [(rewards - everyone.mean()) / (everyone.std() + 1e-4)],
         "one_spread": [off / (each.std() + 1e-4) for each in (everyone, off[scored])],
-        "squares_counted": [
-            (rewards - mean) / ((each.square().sum(1, keepdim=True) / free).sqrt() + 1e-4)
-            for each in (rewards - mean, zeroed - mean)
-            for free in ((count - 1).clamp_min(1), count, rewards.shape[1] - 1)
-        ],
+        "squares_counted": [torch.where(scored, each, 0) for each in squares_counted],
+        "not_masked_again": squares_counted,
         "all_in_the_spread": [off / (off.std(1, correction=free, keepdim=True) + 1e-4) for free in (1, 0)],
         "inside_the_root": [off / (variance + 1e-4).sqrt()],
         "another_guard": [off / (variance.sqrt() + guard) for guard in _OTHER_GUARDS],
@@ -196,6 +244,16 @@ def _group_causes(inputs: dict, due: Tensor) -> Causes:
         for name, values in causes.items()
         for each in values
         for value in (each, torch.where(scored, each, 0))
+    ]
+
+
+def _counted_as_zero(rewards: Tensor, scored: Tensor) -> list[Tensor]:
+    """The mean of all places, 0 at unscored ones; then any way to go on."""
+    mean, count = torch.where(scored, rewards, 0).mean(1, keepdim=True), scored.sum(1, keepdim=True)
+    return [
+        off / ((off.square().sum(1, keepdim=True) / free).sqrt() + 1e-4)
+        for off in (torch.where(scored, rewards, 0) - mean, torch.where(scored, rewards - mean, 0), rewards - mean)
+        for free in ((count - 1).clamp_min(1), count, rewards.shape[1] - 1, rewards.shape[1])
     ]
 
 

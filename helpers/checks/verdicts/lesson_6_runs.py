@@ -1,7 +1,9 @@
 """Verdicts of exercises 6.3 and 6.4: seven runs to tell apart by what they keep, and six by their first log."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 from helpers.checks.calls.lesson_6_runs import first_logs, ledgers
 from helpers.checks.verdicts.compare import Verdict, text_verdict
@@ -40,6 +42,8 @@ _LOG_HINTS = {
     "old is wrong in the same way each time.",
     "is_other_mode": "That run does start away from log 2, the same each time, but its two rewards go apart to both "
     "sides of 0. A policy that already knows reviews finds *both* texts likelier than an old reference does.",
+    "far_from_log_2": "Of the runs whose first loss is far from log 2 you name one. With an old reference it is *near* "
+    "log 2, for what both texts have in common cancels in it. Which other metric of the first step shows that?",
     "is_stuck": "That run stays at log 2, with all rewards 0: its reference moves along with the policy, or nothing is"
     " trained. The reference is no older than the policy.",
 }
@@ -64,8 +68,18 @@ def _kind_of_ledger(ledger: dict[str, int], kept: dict[str, dict[str, int]]) -> 
 
 def outdated_reference_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against what each fault does to the first step, where a right reference equals the policy."""
-    kinds = [{name: _kind_of_log(log) for name, log in logs.items()} for logs in first_logs(inputs)]
-    return _verdict_on_tables(outputs, "outdated", kinds, _LOG_HINTS)
+    tables = first_logs(inputs)
+    kinds = [{name: _kind_of_log(log) for name, log in logs.items()} for logs in tables]
+    return _verdict_on_tables(outputs, "outdated", kinds, _LOG_HINTS, lambda picks: _cause_of_logs(picks, tables))
+
+
+def _cause_of_logs(picks: list[str], tables: list[dict]) -> str:
+    """Whether each pick is the first, or each the last, of the runs whose first loss is far from log 2."""
+    for log_2, distance in product((math.log(2), 0.693, 0.6931), (0.01, 0.02, 0.05)):
+        far = [[name for name, log in logs.items() if abs(log["loss"][0] - log_2) > distance] for logs in tables]
+        if picks in ([names[0] for names in far], [names[-1] for names in far]):
+            return "far_from_log_2"
+    return ""
 
 
 def _kind_of_log(log: dict[str, list[float]]) -> str:
@@ -79,15 +93,21 @@ def _kind_of_log(log: dict[str, list[float]]) -> str:
     return "healthy" if log["people agree"][-1] > log["people agree"][0] else "swapped"
 
 
-def _verdict_on_tables(outputs: dict, asked: str, tables: list[dict[str, str]], hints: dict) -> Verdict:
-    """The verdict on an answer that names the run of the `asked` kind in each table of kinds by name."""
+def _verdict_on_tables(
+    outputs: dict, asked: str, tables: list[dict[str, str]], hints: dict, cause: Callable = lambda picks: ""
+) -> Verdict:
+    """The verdict on an answer that names the run of the `asked` kind in each table of kinds by name.
+
+    `cause` names the hint on a mistake that shows in the picks of all tables together, "" where it knows none.
+    """
     got = [outputs[f"run_{number}"] for number in range(1, len(tables) + 1)]
     wrong = {kinds.get(name) for name, kinds in zip(got, tables, strict=True)} - {asked}
     alike = len(set(got)) == 1 and len(wrong) > 1  # else it is by chance that one slip gives one name
     hints = {**hints, "one_name_for_all": _SAME_NAME.format(got=repr(got[0]))}
+    together = "one_name_for_all" if alike else cause(got)
     for number, kinds in enumerate(tables, start=1):
         (due,) = [name for name, kind in kinds.items() if kind == asked]
-        causes = {name: "one_name_for_all" if alike else f"is_{kind}" for name, kind in kinds.items()}
+        causes = {name: together or f"is_{kind}" for name, kind in kinds.items()}
         one = {"output": got[number - 1], "kind": outputs[f"kind_{number}"]}
         verdict = text_verdict({**one, "inputs_changed": outputs["inputs_changed"]}, due, causes, hints)
         if one["kind"] == "NoneType":

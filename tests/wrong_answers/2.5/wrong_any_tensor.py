@@ -1,4 +1,4 @@
-# hint: loud
+# hint: adapters_counted
 import torch
 
 

@@ -1,4 +1,4 @@
-# hint: other_name
+# hint: tensor_name
 import torch
 
 

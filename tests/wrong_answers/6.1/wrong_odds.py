@@ -1,3 +1,4 @@
+# hint: overflow
 import torch
 
 

@@ -1,0 +1,9 @@
+# hint: taken_for_a_target
+import torch
+
+
+def gradient_of_lora_b(x, output_gradient, lora_A, lora_alpha, r):
+    B = torch.zeros(output_gradient.shape[1], r, requires_grad=True)
+    added = lora_alpha / r**0.5 * (x @ lora_A.T) @ B.T
+    torch.nn.functional.mse_loss(added, output_gradient).backward()
+    return B.grad

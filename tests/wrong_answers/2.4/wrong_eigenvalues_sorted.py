@@ -1,0 +1,7 @@
+# hint: eigenvalues
+import torch
+
+
+def loss_of_rank(update, r):
+    values = torch.linalg.eigvals(update).abs().sort(descending=True).values
+    return (values[r:].norm() / update.norm()).item()

@@ -1,0 +1,3 @@
+# hint: always_first
+def lost_reference(runs):
+    return list(runs)[0]

@@ -1,0 +1,7 @@
+# right: exp of a number that is never positive
+import torch
+
+
+def dpo_losses(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta):
+    margin = beta * ((policy_chosen - reference_chosen) - (policy_rejected - reference_rejected))
+    return torch.log1p(torch.exp(-margin.abs())) + (-margin).clamp_min(0)

@@ -1,0 +1,8 @@
+# hint: no_gradient
+import torch
+
+
+def dpo_losses(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta):
+    with torch.no_grad():
+        margin = beta * ((policy_chosen - reference_chosen) - (policy_rejected - reference_rejected))
+        return -torch.nn.functional.logsigmoid(margin)

@@ -1,0 +1,7 @@
+# hint: other_gradient
+import torch
+
+
+def dpo_losses(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta):
+    margin = beta * ((policy_chosen - reference_chosen) - (policy_rejected.detach() - reference_rejected))
+    return -torch.nn.functional.logsigmoid(margin)

@@ -1,0 +1,11 @@
+# hint: counted_as_zero
+import torch
+
+
+def group_advantages(rewards, scored):
+    r = torch.where(scored, rewards, 0)
+    count = scored.sum(dim=1, keepdim=True)
+    mean = r.mean(dim=1, keepdim=True)
+    off = torch.where(scored, rewards - mean, 0)
+    spread = (off.square().sum(dim=1, keepdim=True) / (count - 1).clamp_min(1)).sqrt()
+    return off / (spread + 1e-4)
