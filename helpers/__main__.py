@@ -46,7 +46,9 @@ def _run(argv: list[str]) -> int:
         command = commands.add_parser(name, help=purpose, description=purpose)
         if argv[:1] == [name]:  # import only what runs: some commands need torch, the others start at once
             importlib.import_module(f"helpers.course.{name}").add_arguments(command)
-    args = parser.parse_args(argv)
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:  # said by the command, whose options are asked for, not by the whole program
+        commands.choices[args.command].error(f"unrecognized arguments: {' '.join(unknown)}")
     return importlib.import_module(f"helpers.course.{args.command}").run(args)
 
 

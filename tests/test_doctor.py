@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from helpers import device, model
-from helpers.checks import sandbox
+from helpers.checks import isolation, sandbox
 from helpers.course import doctor, measured
 from helpers.course.doctor import Finding, package_finding, pins, python_finding, ratings_finding
 
@@ -97,6 +97,14 @@ def test_doctor_gives_a_place_that_cannot_be_the_cache_a_sentence_and_goes_on(mo
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "file"))
     failed = [finding.text for finding in doctor.findings() if "COURSE_CACHE" in finding.text]
     assert len(failed) == 3 and all("may not be written (File exists)" in text for text in failed)  # with the disk's
+
+
+@pytest.mark.parametrize("fault", ["there is none here", ""])
+def test_doctor_says_that_grading_needs_bubblewrap_and_fails_nobody(fault, monkeypatch):
+    monkeypatch.setattr(isolation, "fault_of_isolation", lambda: fault)
+    monkeypatch.setattr(doctor.sys, "platform", "linux")
+    (finding,) = [one for one in doctor.findings() if "bubblewrap" in one.text]
+    assert finding.ok and finding.text.endswith(f"only grading submissions needs: {fault or 'it works'}")
 
 
 @pytest.mark.real

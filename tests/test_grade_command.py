@@ -18,7 +18,7 @@ from helpers.__main__ import main
 from helpers.checks import isolation, sandbox
 from helpers.checks.ending import Run
 from helpers.checks.registry import PROJECT_POINTS
-from helpers.course import grade, table
+from helpers.course import grade, grade_options, table
 
 RUN = sandbox.Sandbox.run
 
@@ -138,7 +138,7 @@ def test_full_disk_is_said_and_the_same_command_goes_on(folder, monkeypatch, cap
 def test_grade_draws_the_inputs_of_an_earlier_seed_again(folder):
     assert grade.run(arguments(folder)) == 0
     first = (folder.parent / "grades.csv.seed.json").read_text()
-    seed = grade._seed(str(folder.parent / "grades.csv.seed.json"))
+    seed = grade_options.seed(str(folder.parent / "grades.csv.seed.json"))
     assert grade.run(arguments(folder, seed_from=seed)) == 0
     assert (folder.parent / "grades.csv.seed.json").read_text() == first and len(json.loads(first)["seed"]) == 32
 
@@ -184,11 +184,11 @@ def test_grade_that_goes_on_grades_again_who_handed_in_anew(folder, monkeypatch)
     assert asked == [WRONG]
 
 
-def test_grade_with_other_options_begins_anew(folder, monkeypatch, capsys):
+def test_grade_with_another_option_begins_anew_and_names_it(folder, monkeypatch, capsys):
     monkeypatch.setattr(grade.Journal, "finish", lambda journal: None)
     grade.run(arguments(folder))
     grade.run(arguments(folder, seconds=5))
-    assert "was stopped. This one, with other options, begins anew, on new inputs." in capsys.readouterr().err
+    assert "was stopped. This one, with another --seconds, begins anew, on new inputs." in capsys.readouterr().err
 
 
 def test_finished_grading_keeps_results_and_inputs_as_long_as_nothing_is_new(folder, monkeypatch, capsys):

@@ -8,8 +8,8 @@ import pytest
 import torch
 from handed_in import BODY, RIGHT, hand_in, needs_sandbox, notebook
 
-from helpers.checks import plain, sandbox
-from helpers.checks.ending import Run
+from helpers.checks import child, plain, sandbox
+from helpers.checks.ending import Run, run_of
 from helpers.checks.registry import EXERCISES, exercise
 from helpers.course.grading import Grading, graded
 from helpers.course.handin import hand_ins
@@ -30,7 +30,11 @@ def run_answer(source: str, seconds: float = 60) -> Run:
     ("source", "status", "reason"),
     [
         ("%timeit 1\n!ls\n" + RIGHT, "ok", ""),
-        (RIGHT + "merged_weight?", "crash", "SyntaxError in line 3 of the answer cell: this is no Python, or a"),
+        (
+            RIGHT + "merged_weight?",
+            "crash",
+            "SyntaxError in line 3 of the answer cell: this is no Python, or a line that only Jupyter understands: inv",
+        ),
         (BODY + "    return np.zeros(3)\n", "crash", "NameError in line 2 of the answer cell: imports and helper"),
         (RIGHT.replace("merged_", "my_"), "crash", "the cell defines no merged_weight"),
         ("import os\nos._exit(0)", "crash", "the answer ended Python itself (exit code 0)"),
@@ -42,6 +46,54 @@ def run_answer(source: str, seconds: float = 60) -> Run:
 def test_run_of_an_answer_says_how_it_ended(source, status, reason):
     ran = run_answer(source)
     assert ran.status == status and ran.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *(
+            "f(1",
+            "f(1]",
+            "f 1)",
+            "x = = 1",
+            "x = (1 2)",
+            "if x\n    1",
+            "if x:\n1",
+            "def f():\n1",
+            "  x",
+            "x = 'a",
+            "1x",
+        ),
+        *("if x:\n    1\n  2", "if x:\n\t1\n        2", "x = “a”", "x\u00a0= 1", "return 1", "f() = 1", "f(a=1, 2)"),
+        *(
+            "x = '''a",
+            "break",
+            "1 = x",
+            "if x = 1:\n    1",
+            "try:\n    1",
+            "for x in y:\nz",
+            "x = 1 \\ 2",
+            "0b2",
+            "print x",
+        ),
+    ],
+)
+def test_syntax_error_is_told_in_the_words_of_python(source):
+    with pytest.raises(SyntaxError) as wrong:
+        child.defined(exercise("2.1"), source)
+    failure = child._failure(exercise("2.1"), wrong.value)
+    reason = run_of(exercise("2.1"), child.FAILURE + json.dumps(failure).encode(), 1).reason
+    assert reason.endswith(f"Jupyter understands: {wrong.value.msg}") and " in line " in reason
+
+
+@pytest.mark.parametrize(
+    "words", ["full marks, said the course", "invalid syntax\n", "=1+1", "expected '='", ["unexpected indent"], None]
+)
+def test_words_that_are_not_pythons_are_not_repeated(words):
+    reply = child.FAILURE + json.dumps({"error": "SyntaxError", "line": 1, "words": words}).encode()
+    assert run_of(exercise("2.1"), reply, 1).reason.endswith("or a line that only Jupyter understands")
+    reply = child.FAILURE + json.dumps({"error": "NameError", "line": 1, "words": "unexpected indent"}).encode()
+    assert "unexpected" not in run_of(exercise("2.1"), reply, 1).reason
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_feedback_for_moodle_lies_in_folders_named_like_those_it_exported(tmp_pa
     with zipfile.ZipFile(tmp_path / "feedback.zip") as archive:
         found = {name: archive.read(name).decode() for name in archive.namelist()}
     parts = [name.split("/")[0].split("_", 4) for name in found]  # as Moodle reads them
-    assert [part[1:] for part in parts] == [["12", "assignsubmission", "file"], ["7", "assignsubmission", "file"]]
+    assert [part[1:] for part in parts] == [[number, "assignsubmission", "file", ""] for number in ("12", "7")]
     assert list(found.values()) == learners[:2] and all(name.endswith("/feedback.html") for name in found)
 
 
@@ -105,9 +105,22 @@ def test_column_in_canvas_is_another_one_for_other_lessons():
 def test_summary_names_who_is_to_be_looked_at_and_lessons_of_which_nothing_came():
     rows = [table.Row("ada", "2.1", 0, 1, "refused", ""), table.Row("bob\x1b", "2.1", 0, 1, "timeout", "")]
     rows += [table.Row(name, "3.1", 0, 1, "missing", "") for name in ("ada", "bob")]
-    lines = table.summary(rows).splitlines()[-3:]
+    lines = table.summary(rows).splitlines()[-4:]
     assert lines[0] == "refused, to be looked at: ada" and lines[1] == "timeout, to be looked at: bob?"
-    assert lines[2] == "nobody handed in anything of lesson 3: --lesson leaves it out"
+    assert lines[3] == "nobody handed in anything of lesson 3: --lesson leaves it out"
+
+
+def test_summary_names_from_whom_nothing_came():
+    rows = [table.Row("ada", "2.1", 0, 1, "missing", ""), table.Row("ada", "3.1", 0, 1, "ok", "")]
+    rows += [table.Row(name, "2.1", 0, 1, "missing", "") for name in ("bob", "bob", "cyd")]
+    rows += [table.Row("eve", "2.1", 1, 1, "missing", "by hand: on paper; the grader gave 0")]
+    assert "\nnothing from: bob, cyd\n" in f"{table.summary(rows)}\n"
+
+
+def test_what_got_points_by_hand_is_no_longer_to_be_looked_at():
+    rows = [table.Row(name, "2.1", 0, 1, "refused", "a zip") for name in ("ada", "bob")]
+    rows, _ = gradebook.changed(rows, {("ada", "2.1"): gradebook.Change(0, "looked at")})
+    assert "refused, to be looked at: bob\n" in f"{table.summary(rows)}\n"
 
 
 def test_exercise_that_everybody_solved_is_not_called_the_hardest():
@@ -147,6 +160,12 @@ def test_points_by_hand_take_a_name_as_the_table_writes_it(tmp_path):
 def test_points_by_hand_that_are_not_complete_are_refused_by_line(tmp_path, line):
     with pytest.raises(ValueError, match=r"line [23]"):
         gradebook.changes(written(tmp_path, f"learner,exercise,points,reason\n{line}\n"))
+
+
+@pytest.mark.parametrize("first", ["ada,2.1,1,right", "learner,exercise,points", "sep=,", ""])
+def test_points_by_hand_without_the_names_of_the_columns_are_refused(tmp_path, first):
+    with pytest.raises(ValueError, match="its first line should name the columns learner, exercise, points, reason"):
+        gradebook.changes(written(tmp_path, f"{first}\nbob,2.1,1,right\n"))
 
 
 def test_summary_names_what_was_hardest_and_the_most_frequent_hint():

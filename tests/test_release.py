@@ -36,6 +36,9 @@ def test_readme_of_a_release_is_for_who_has_that_lesson_alone(released):
     assert not [
         said for said in ("## For instructors", "## For contributors", "make test ", "solutions/") if said in text
     ]
+    assert "opens JupyterLab with lesson 2\n" in text and "29 in all" not in text and "You teach it" not in text
+    assert set(re.findall(r"(?:^|`)make ([\w-]+)", text, re.MULTILINE)) == {"lab"}  # others need what is not held
+    assert "(exercises); ●○○" in text
     assert "## Metrics" in text and "## Glossary" in text
 
 

@@ -39,6 +39,7 @@ _FORKS = sys.platform == "linux"
 _NOT_DUMPABLE = (4, 0, 0, 0, 0)  # prctl: no process of the same user may trace this one or open its files
 _DIE_WITH_PARENT = (1, 9, 0, 0, 0)  # where there is no namespace that ends with its first process
 _ADOPT = (36, 1, 0, 0, 0)  # below a process that lost its parent: the next one above it that says so is its parent
+_MOST_WORDS = 120  # letters of what Python says of a syntax error
 _LONGEST_PAUSE = 0.005  # seconds, between two looks
 
 
@@ -284,4 +285,5 @@ def _failure(asked: Exercise, error: BaseException) -> dict:
         "undefined": type(error) is NotDefined,
         "error": type(error).__name__,
         "line": lines[-1] if lines else 0,
+        "words": str(error.msg)[:_MOST_WORDS] if isinstance(error, SyntaxError) else "",
     }

@@ -55,7 +55,10 @@ def findings(unneeded: tuple[str, ...] = ()) -> Iterator[Finding]:
     """
     yield python_finding(sys.version_info[:3])
     yield from package_findings(unneeded)
-    for look in (course_finding, device_finding, model_finding, ratings_finding, memory_finding, disk_finding):
+    looks = [course_finding, device_finding, model_finding, ratings_finding, memory_finding, disk_finding]
+    if sys.platform == "linux":  # elsewhere nothing of the kind can be had
+        looks.append(isolation_finding)
+    for look in looks:
         try:
             yield look()
         except CourseError as error:
@@ -136,6 +139,14 @@ def course_finding() -> Finding:
     other = Path(installed).parents[1]
     text += f", while the installed one is at {other}"
     return Finding(False, text, f"Install this one: `{sys.executable} -m pip install --no-deps -e {here.parent}`.")
+
+
+def isolation_finding() -> Finding:
+    """Say whether submissions can be graded here; for a learner it is no failure if they cannot."""
+    from helpers.checks.isolation import fault_of_isolation
+
+    fault = fault_of_isolation()
+    return Finding(True, f"bubblewrap, which only grading submissions needs: {fault or 'it works'}")
 
 
 def device_finding() -> Finding:

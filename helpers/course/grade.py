@@ -7,8 +7,6 @@ on where it was: what is known of each learner stands in a journal beside the ta
 import argparse
 import contextlib
 import json
-import math
-import os
 import secrets
 import shutil
 import signal
@@ -20,9 +18,10 @@ from pathlib import Path
 from helpers.checks.isolation import fault_of_hidden
 from helpers.checks.registry import EXERCISES, PROJECT_ID
 from helpers.checks.sandbox import fault_of_sandbox
-from helpers.course import gradebook, pages, table
+from helpers.course import grade_options, gradebook, pages, table
+from helpers.course.grade_options import GRADED, LESSONS, in_local_time
 from helpers.course.grading import Grading, with_lateness
-from helpers.course.handin import NOTEBOOK, hand_ins
+from helpers.course.handin import NOTEBOOK, hand_ins, of_the_course
 from helpers.course.journal import Found, Journal
 from helpers.course.notebook import write_text
 from helpers.course.pool import Ended, grade_all
@@ -32,70 +31,11 @@ from helpers.course.table import Row
 from helpers.course.unzip import unzipped
 from helpers.download import temporary_folder
 
-GRADED = tuple(sorted((*EXERCISES, PROJECT_ID)))  # in the order of the table
-_LESSONS = sorted({name.split(".")[0] for name in GRADED})
-_GIB_A_JOB = 2
 UNSAFE = "--unsafe: answers run WITHOUT ISOLATION, with your rights, on your files. Only for submissions you trust."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "Answers run in bubblewrap, without network and files. README, For instructors."
-    add = parser.add_argument
-    add(
-        "folder",
-        type=Path,
-        help="folder, zip or notebook: NAME/…, NAME.ipynb, nbgrader's submitted/, Moodle's, Canvas's",
-    )
-    add("--out", type=_file, default=Path("grades.csv"), help="default: grades.csv")
-    add("--jobs", type=_jobs, default=_default_jobs(), help="learners at a time (default: %(default)s)")
-    add("--seconds", type=_seconds, default=30, help="limit for one answer, imports aside (default: 30)")
-    which = parser.add_mutually_exclusive_group().add_argument
-    which("--lesson", action="append", choices=_LESSONS, help="grade only exercises of this one; may be repeated")
-    which("--exercise", action="append", choices=GRADED, help="regrade this one alone; may be repeated")
-    add("--due", type=_date, metavar="DATE", help="2027-01-31T23:59: what is newer is marked late")
-    add("--changes", type=Path, metavar="CSV", help="points by hand (default: grades.changes.csv, if there)")
-    add("--format", choices=list(gradebook.FORMATS), help="write a file for this gradebook, too")
-    add("--seed-from", type=_seed, metavar="FILE", help="draw the inputs of an earlier grading again")
-    add("--unsafe", action="store_true", help="run answers with your rights, WITHOUT isolation")
-
-
-def _file(text: str) -> Path:
-    if not text or text.endswith(("/", os.sep)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no file. Name one, for example grades.csv.")
-    return Path(text)
-
-
-def _default_jobs() -> int:
-    import psutil
-
-    return max(1, min(os.cpu_count() or 1, int(psutil.virtual_memory().available / 2**30 / _GIB_A_JOB)))
-
-
-def _jobs(text: str) -> int:
-    if not 1 <= int(text) <= 64:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 64.")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not (math.isfinite(seconds) and 0 < seconds <= 86_400):
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 86400 (a day).")
-    return seconds
-
-
-def _date(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2027-01-31T23:59.") from None
-
-
-def _seed(text: str) -> str:
-    try:
-        return str(json.loads(Path(text).read_text(encoding="utf-8"))["seed"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise argparse.ArgumentTypeError(f"{text} is no seed.json that a grading left behind.") from None
+    grade_options.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -163,8 +103,8 @@ def _graded(
         print(f"\nStopped. {done} of {len(handed_in)} learners are done; the same command goes on.", file=sys.stderr)
         return 128 + (error.args[0] if error.args else signal.SIGINT)
     journal.finish()
-    if args.due:
-        journal.note_due(args.due.isoformat())
+    if args.due is not None:
+        journal.note_due(args.due.isoformat() if args.due else grade_options.NO_DATE)
     _write(args, journal.read(), handed_in, by_hand)
     return 0
 
@@ -187,10 +127,13 @@ def _begun(args: argparse.Namespace, journal: Journal, digests: dict[str, str]) 
     """
     found = journal.read()
     seed = found.begun.get("seed")
-    asked = [name for name in GRADED if name.split(".")[0] in (args.lesson or _LESSONS)]
+    asked = [name for name in GRADED if name.split(".")[0] in (args.lesson or LESSONS)]
     begun = {"seconds": args.seconds, "isolated": not args.unsafe, "exercises": args.exercise or asked}
     if args.exercise and not seed:
-        raise ValueError(f"{journal.path} is not there: grade all exercises once before you regrade one.")
+        raise ValueError(
+            f"{journal.path} is not there: grade all exercises once before you regrade one. To look into a complaint "
+            "under another --out, take --lesson in the place of --exercise."
+        )
     wanted = {**begun, "seed": args.seed_from or seed}
     if not found.finished and found.begun == wanted:
         return found, _grading(found.begun)
@@ -198,14 +141,28 @@ def _begun(args: argparse.Namespace, journal: Journal, digests: dict[str, str]) 
         print(f"Nothing is new, and all results stand. Move {journal.path} away to grade anew.", file=sys.stderr)
         return found, _grading(found.begun)
     if found.begun and not args.exercise:
-        was = "is finished" if found.finished else "was stopped"
-        new = sum(found.done.get(one) != digests.get(one) for one in found.done | digests)
-        why = f"{new} of the submissions new, changed or gone" if found.begun == wanted else "other options"
-        print(f"An earlier grading {was}. This one, with {why}, begins anew, on new inputs.", file=sys.stderr)
+        _say_anew(args, found, wanted, digests)
     fresh = args.seed_from or (seed if args.exercise else secrets.token_hex(16))  # graded again, on the same inputs
-    journal.begin({**begun, "seed": fresh}, anew=not args.exercise)
+    journal.begin({**begun, "seed": fresh}, anew=not args.exercise, folder=str(args.folder.resolve()))
     found = journal.read()
     return found, _grading(found.begun)
+
+
+def _say_anew(args: argparse.Namespace, found: Found, wanted: dict, digests: dict[str, str]) -> None:
+    """Say why all are graded again; where rows of the table may go by that, it is kept beside the new one."""
+    options = {"exercises": "--lesson", "seconds": "--seconds", "isolated": "--unsafe", "seed": "--seed-from"}
+    others = [f"another {option}" for key, option in options.items() if found.whole[key] != wanted[key]]
+    if found.folder and found.folder != str(args.folder.resolve()):
+        others.append("another FOLDER")
+    before = found.whole_done | found.done
+    new = [one for one in before | digests if before.get(one) != digests.get(one)]
+    why = ", ".join(others) or f"{len(new)} of the submissions new, changed or gone"
+    was = "is finished" if found.finished else "was stopped"
+    print(f"An earlier grading {was}. This one, with {why}, begins anew, on new inputs.", file=sys.stderr)
+    if args.out.exists() and (others or before.keys() - digests.keys()):
+        kept = _beside(args.out, ".bak")
+        shutil.copy2(args.out, kept)
+        print(f"The table of before is kept as {kept}.", file=sys.stderr)
 
 
 def _grading(begun: dict) -> Grading:
@@ -226,7 +183,7 @@ def _feedback(out: Path) -> Path:
 
 
 def _write(args: argparse.Namespace, found: Found, handed_in: list[Submission], by_hand: dict) -> None:
-    due = datetime.fromisoformat(found.due) if found.due else None
+    due = in_local_time(datetime.fromisoformat(found.due)) if found.due else None
     says_late = {one.learner: one.late for one in handed_in}
     rows = [with_lateness(row, says_late.get(row.learner, False), due) for row in _sorted(found, handed_in)]
     moved = table.moved(rows, found.before)
@@ -239,6 +196,10 @@ def _write(args: argparse.Namespace, found: Found, handed_in: list[Submission], 
     pages.write(rows, overview, feedback, same + nobody)
     print(f"{args.out}: {table.summary(rows)}")
     print(f"{overview} shows all learners; {feedback} holds a page for each.")
+    if due:
+        print(_lateness(rows, due))
+    if by_hand:
+        print(f"points by hand: {sum(row.reason.startswith(table.BY_HAND) for row in rows)} rows have them")
     for remark in (*same, *moved):
         print(table.printable(remark))
     for name, as_text in gradebook.FORMATS.items():
@@ -251,6 +212,13 @@ def _write(args: argparse.Namespace, found: Found, handed_in: list[Submission], 
                 print(f'{book.with_suffix(".zip")} is for its "Upload multiple feedback files in a zip".')
     for remark in nobody:
         print(table.printable(remark), file=sys.stderr)
+
+
+def _lateness(rows: list[Row], due: datetime) -> str:
+    late = [row for row in rows if row.late == "yes"]
+    count = f"{len(late)} rows of {len({row.learner for row in late})} learners are late"
+    when = f"{due.astimezone():%Y-%m-%d %H:%M:%S, in this machine's time, %Z (UTC%z)}"
+    return f"due {when}: {count}; --due none takes it off"
 
 
 def _sorted(found: Found, handed_in: list[Submission]) -> list[Row]:
@@ -274,6 +242,12 @@ def _handed_in(folder: Path, refused: list[tuple[Path, str]], args: argparse.Nam
     except OSError as error:
         raise ValueError(f"{folder} is no folder that can be read: {error.strerror}. {wanted}") from None
     _print_skipped(skipped)
+    if args.folder.suffix.lower() != NOTEBOOK and (named := of_the_course(found, folder)):
+        raise ValueError(
+            f"{args.folder} holds {table.printable(named[0])} itself, which is a notebook of the course, while files "
+            "here should bear learners' names. If FOLDER is one learner's own, give the folder above it; else put the "
+            "notebook into a folder with the learner's name."
+        )
     others = {one.exported_by for one in found} - {"", args.format}
     if args.format and others:
         other = others.pop()

@@ -10,11 +10,10 @@ from pathlib import Path
 
 from helpers.checks.registry import EXERCISES, PROJECT_ID, PROJECT_POINTS
 from helpers.course.handin import name_and_number
-from helpers.course.table import Row, lines_of
+from helpers.course.table import BY_HAND, Row, lines_of, printable
 
 TITLE = "RLHF on a budget"  # of the assignment, in Canvas
 CHANGED = ("learner", "exercise", "points", "reason")
-BY_HAND = "by hand: "  # how the reason of such points starts
 _MOST = {asked.id: asked.points for asked in EXERCISES.values()} | {PROJECT_ID: PROJECT_POINTS}
 
 
@@ -94,9 +93,16 @@ def changes(path: Path) -> dict[tuple[str, str], Change]:
     try:
         text = _text(path.read_bytes())
         separator = next((mark for mark in ";\t" if mark in text.partition("\n")[0]), ",")
-        lines = list(csv.DictReader(text.splitlines(keepends=True), delimiter=separator))
+        read = csv.DictReader(text.splitlines(keepends=True), delimiter=separator)
+        lines, columns = list(read), read.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} cannot be read ({error}). It should be a CSV with {', '.join(CHANGED)}.") from None
+    if missing := [name for name in CHANGED if name not in columns]:  # else its first line would be lost as names
+        first = printable(", ".join(columns) or "empty")
+        raise ValueError(
+            f"{path}: its first line should name the columns {', '.join(CHANGED)}; it is {first!r}, without "
+            f"{', '.join(missing)}. Put such a line in front."
+        )
     found = {}
     for number, line in enumerate(lines, start=2):
         learner, exercise, points, reason = ((line.get(column) or "").strip() for column in CHANGED)

@@ -124,6 +124,13 @@ def dated(row: Row, submission: Submission, name: str) -> Row:
     return replace(row, handed_in=handed_in.isoformat(" ", "seconds"))
 
 
+def refused(row: Row, submission: Submission, faults: list[str]) -> Row:
+    """The row for files that could not be read, with the date of the newest of them."""
+    named = [name for name in submission.dates if any(fault.startswith(f"{name}: ") for fault in faults)]
+    newest = max(named, key=submission.dates.get, default="")
+    return dated(replace(row, status="refused", reason="; ".join(faults)), submission, newest)
+
+
 def with_lateness(row: Row, says_late: bool, due: datetime | None) -> Row:
     """The row with whether it was late: as the export says, or by the date; '' where nobody said what is due when."""
     if not row.handed_in:
@@ -143,9 +150,9 @@ def _nothing_found(submission: Submission, asked: Exercise, unfilled: list[Row])
     row = Row(submission.learner, asked.id, 0, asked.points, "refused", "")
     if stray := submission.strays.get(asked.answer_id):
         cell = f"{stray}: a cell without the grade_id {asked.answer_id} defines {asked.function}"
-        return replace(row, reason=f"{cell}; only the cell with it is graded")
+        return dated(replace(row, reason=f"{cell}; only the cell with it is graded"), submission, stray)
     if faults := [fault for fault in submission.faults if _lesson_of(fault) in ("", asked.id[0])]:
-        return replace(row, reason="; ".join(faults))
+        return refused(row, submission, faults)
     if unfilled:
         return unfilled[0]
     return replace(row, status="missing", reason=submission.nothing or "none of the notebooks read has this exercise")

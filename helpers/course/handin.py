@@ -11,7 +11,13 @@ from pathlib import Path
 from helpers.course.table import printable
 
 NOTEBOOK = ".ipynb"
+ZIP = ".zip"
 ACCEPTED = (NOTEBOOK, ".safetensors", ".json")  # an exercise may ask for an adapter beside the notebook
+NAMED = (*ACCEPTED, ZIP)  # a zip of a learner's is not read; it is named, for an answer may be in it
+COURSE_NOTEBOOKS = (  # as they are handed out
+    *("1_load_in_8bit", "2_add_lora_adapters", "3_ppo_with_a_shared_reference", "4_one_backbone_four_roles"),
+    *("5_practice", "6_the_same_idea_elsewhere"),
+)
 NBGRADERS = "submitted"  # nbgrader keeps what was handed in there
 _NBGRADERS_OTHERS = {NBGRADERS, "source", "release", "autograded", "feedback"}  # its own, which hold no submissions
 MADE_BY_MACHINES = ("__MACOSX", ".ipynb_checkpoints")
@@ -25,6 +31,9 @@ _MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(?:_.*)?
 _MOODLES_FOLDER = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_[a-z]+_?", re.DOTALL)
 # Canvas: "doejane_1234_5678_x.ipynb": who, number of the person, of the file; LATE stands behind the name.
 _CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+)_\d+_.+", re.DOTALL)
+# What browsers, JupyterLab and file managers make of a name: "Copy of x (1)", "x-Copy1", "x - Copy".
+_COPY = r"(?:copy[ _]of[ _])*(?:{})(?:[ _-]*(?:\(\d+\)|copy\d*))*"
+_OF_THE_COURSE = re.compile(_COPY.format("|".join(COURSE_NOTEBOOKS)), re.IGNORECASE)
 _LABEL = re.compile(r"(?P<name>.*) \((?P<id>\d+)\)", re.DOTALL)
 
 
@@ -56,6 +65,7 @@ def hand_ins(folder: Path, refused: Sequence[tuple[Path, str]] = ()) -> tuple[li
 
     Raises:
         OSError: the folder cannot be read.
+        ValueError: a folder holds what was exported of several people.
     """
     nbgrader = folder / NBGRADERS
     root = nbgrader if nbgrader.is_dir() and not nbgrader.is_symlink() else folder
@@ -75,14 +85,40 @@ def hand_ins(folder: Path, refused: Sequence[tuple[Path, str]] = ()) -> tuple[li
         if others := _take(handed_in, path):
             skipped.setdefault(_NOT_ASKED, []).append(f"{path.name}/{one_and_more(others)}")
     for place, why in refused:
-        if not place.is_relative_to(root) or place.suffix.lower() not in ACCEPTED:
+        if not place.is_relative_to(root) or place.suffix.lower() not in NAMED:
             continue
         parts = place.relative_to(root).parts
         owner, _ = owner_of(parts[0], is_folder=len(parts) > 1)
         handed_in = owners.setdefault(owner, HandIn(_label(owner, root / parts[0], owners)))
         if len(handed_in.faults) < _MOST_FAULTS:
             handed_in.faults.append(f"{'/'.join(parts[1:] or parts)}: {why}")
+    _refuse_people_below(owners)
     return sorted(owners.values(), key=lambda handed_in: handed_in.learner), skipped
+
+
+def _refuse_people_below(owners: dict[tuple[str, str, str], HandIn]) -> None:
+    """Where an export lies one folder deeper, all in it would be one learner, with the best answers of everybody."""
+    for (kind, name, number), handed_in in owners.items():
+        if kind != "folder" or number:  # of one that an export named, what is in it is the learner's to name
+            continue
+        parts = [part for file, _ in handed_in.files for part in file.split("/")]
+        people = [part for part in parts if _MOODLE.fullmatch(part)]
+        if not people:
+            canvas = [(match["name"], match["id"], part) for part in parts if (match := _CANVAS.fullmatch(part))]
+            names, numbers, parts = (set(column) for column in zip(*canvas, strict=True)) if canvas else ((), (), ())
+            people = sorted(parts) if len(names) > 1 and len(numbers) > 1 else []  # one learner's may be hw_2_1_x.ipynb
+        if people:
+            raise ValueError(
+                f"The folder {printable(name)} is no learner's: it holds names as Moodle or Canvas exports them, such "
+                f"as {printable(people[0])}. Give that folder itself (of a zip: unpack it first) as FOLDER. If it is "
+                "one learner's, rename what is in it."
+            )
+
+
+def of_the_course(found: Sequence[HandIn], folder: Path) -> list[str]:
+    """The files directly in the folder that bear the name of a notebook of the course, which is no learner's name."""
+    files = [path for handed_in in found for _, path in handed_in.files if path.parent in (folder, folder / NBGRADERS)]
+    return [path.name for path in files if path.suffix.lower() == NOTEBOOK and _OF_THE_COURSE.fullmatch(path.stem)]
 
 
 def _beside_nbgraders(folder: Path) -> set[str]:
@@ -163,7 +199,7 @@ def _below(folder: Path) -> tuple[list[tuple[str, Path]], list[str]]:
                 raise OverflowError
             if entry.name.startswith(".") or entry.name in MADE_BY_MACHINES:
                 continue
-            if entry.name.lower().endswith((*ACCEPTED, ".zip")):
+            if entry.name.lower().endswith(NAMED):
                 found.append((prefix + entry.name, Path(entry.path)))
             elif not stat.S_ISDIR(entry.stat(follow_symlinks=False).st_mode):
                 others.append(prefix + entry.name)

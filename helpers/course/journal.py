@@ -20,6 +20,7 @@ class Found:
     finished: bool = False
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)  # (learner, exercise) -> the newest
     done: dict[str, str] = field(default_factory=dict)  # learner -> digest of the submission; of the last grading
+    folder: str = ""  # what was graded
     due: str = ""  # the date from which on answers are late, as ISO 8601 has it
     before: list[list] = field(default_factory=list)  # learner, exercise, points: of the grading that this one replaced
     whole: dict = field(default_factory=dict)  # as begun, of the first grading here, which was one of all exercises
@@ -71,6 +72,7 @@ class Journal:
             if not found.whole:
                 found.whole, found.whole_done = found.begun, found.done
             found.before = entry.get("before", found.before)
+            found.folder = entry.get("folder", found.folder)
         elif "finished" in entry:
             found.finished = True
         elif "due" in entry:
@@ -80,14 +82,14 @@ class Journal:
             found.rows |= {(row.learner, row.exercise): row for row in rows}
             found.done[entry["learner"]] = entry["digest"]
 
-    def begin(self, begun: dict, anew: bool) -> None:
+    def begin(self, begun: dict, anew: bool, folder: str = "") -> None:
         """Note how a grading is begun; `anew` drops all that was found before, but for its points and the due date."""
         if not anew:
             return self._append({"begun": begun})
         found = self.read()
         points = [[*key, row.points] for key, row in found.rows.items()] if found.finished else found.before
         self.path.write_bytes(b"")  # not another file, which would not be locked
-        self._append({"begun": begun, "before": points})
+        self._append({"begun": begun, "before": points, "folder": folder})
         self.note_due(found.due)
 
     def note_due(self, due: str) -> None:

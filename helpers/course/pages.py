@@ -10,10 +10,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from helpers.checks.registry import EXERCISES, PROJECT_ID, PROJECT_TITLE
-from helpers.course.gradebook import BY_HAND
 from helpers.course.handin import name_and_number
 from helpers.course.notebook import write_text
-from helpers.course.table import Row, printable, shares_of_points, summary
+from helpers.course.table import BY_HAND, Row, printable, shares_of_points, summary
 from helpers.download import written_aside
 
 _BINS = 10
@@ -67,7 +66,7 @@ def for_moodle(learners: Iterable[str], folder: Path, target: Path) -> None:
     """Write the pages into a zip as Moodle takes feedback back: in folders that are named like those it exported.
 
     Moodle's own reader, mod/assign/feedback/file/importziplib.php, cuts such a name at _: a full name, the number, the
-    type of the plugin, and the plugin.
+    type of the plugin, and the plugin. Older ones want a fifth part, so that the name ends with _, as Moodle's do.
 
     Args:
         learners: whose pages; who has no number of Moodle's is left out.
@@ -80,7 +79,7 @@ def for_moodle(learners: Iterable[str], folder: Path, target: Path) -> None:
             if number:
                 full_name = re.sub(r"[^\w .'-]|_", " ", printable(name))
                 page = (folder / page_name(learner)).read_bytes()
-                archive.writestr(f"{full_name}_{number}_assignsubmission_file/feedback.html", page)
+                archive.writestr(f"{full_name}_{number}_assignsubmission_file_/feedback.html", page)
 
 
 def page_name(learner: str) -> str:

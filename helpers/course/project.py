@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from helpers.checks.registry import PROJECT_ID, PROJECT_POINTS
-from helpers.course.grading import Grading, dated, one_at_a_time
+from helpers.course.grading import Grading, dated, one_at_a_time, refused
+from helpers.course.handin import ZIP
 from helpers.course.submission import Submission, digest_of
 from helpers.course.table import Row
 from helpers.download import CourseError
@@ -21,6 +22,8 @@ def row_of(submission: Submission, grading: Grading) -> Row:
         CourseError: the course's own model, ratings or reward adapter cannot be had.
     """
     row = Row(submission.learner, PROJECT_ID, 0, PROJECT_POINTS, "ok", "", isolation="not needed: no code runs")
+    if submission.adapter is None and (zips := [fault for fault in submission.faults if f"{ZIP}: " in fault.lower()]):
+        return refused(row, submission, zips)  # it may be in there
     if submission.adapter is None:
         return replace(row, status="missing", reason="no adapter_model.safetensors in the folder")
     from helpers.checks import project  # peft and transformers take seconds to import, and few need them

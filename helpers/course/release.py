@@ -13,6 +13,12 @@ ROOT = Path(__file__).parents[2]
 ALWAYS = ("README.md", "LICENSE", "Makefile", ".setup.sh", "environment.yml", "requirements.txt", "pyproject.toml")
 _LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\(([^()#:\s]+)(#[^()\s]*)?\)")  # to a file, in Markdown; not of a picture
 _NOT_FOR_LEARNERS = re.compile(r"^## For (?:instructors|contributors)\n.*?(?=^## )", re.MULTILINE | re.DOTALL)
+# What is not true of a release: targets of make whose tests it has not (a line, a paragraph, a sentence, an aside).
+_CUT = (
+    *(r"^make (?!lab).*\n", r"^`make (?!lab)(?:.+\n)+\n", r"\s`make test-model`[^.]*\.", r"\s\(`make (?!lab)[^`]*`\)"),
+    *(r"\s`make` alone lists all targets\.", r", \d+ in all(?=;)", r"\sThe solved exercises are in\ssolutions/\."),
+    r"\sYou teach it\? See \[For instructors\]\(#for-instructors\)\.",
+)
 _DATE = (2026, 1, 1, 0, 0, 0)  # the same files make the same zip
 
 
@@ -57,8 +63,10 @@ def _readme(text: str, course: Path, lesson: int) -> str:
     """The README for who has this lesson alone, without what is for instructors and contributors."""
     notebook = next((course / "notebooks").glob(f"{lesson}_*.ipynb")).name
     text = _NOT_FOR_LEARNERS.sub("", text)
-    text = re.sub(r"^make test .*\n", "", text, flags=re.MULTILINE)
-    text = text.replace(" The solved exercises are in solutions/.", "")
+    text = re.sub("|".join(_CUT), "", text, flags=re.MULTILINE)
+    text = text.replace("## Two commands", "## One command").replace(
+        "JupyterLab with lesson 0", f"JupyterLab with lesson {lesson}"
+    )
     text = text.replace("jupyter lab notebooks/0_the_memory_bill.ipynb", f"jupyter lab notebooks/{notebook}")
     said = f"**This is lesson {lesson} alone.** Set it up as below, read [{notebook}](notebooks/{notebook})"
     if (course / "exercises" / notebook).exists():

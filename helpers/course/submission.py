@@ -11,7 +11,7 @@ from pathlib import Path
 from helpers.checks import plain
 from helpers.checks.exercise import Exercise
 from helpers.checks.registry import EXERCISES
-from helpers.course.handin import NOTEBOOK, HandIn
+from helpers.course.handin import NOTEBOOK, ZIP, HandIn
 
 _MOST_NOTEBOOK_BYTES = 20 * 2**20
 _MOST_SOURCE = 100_000
@@ -29,7 +29,7 @@ class Submission:
     strays: dict[str, str] = field(default_factory=dict)  # answer_id -> notebook that has the function elsewhere
     faults: list[str] = field(default_factory=list)  # notebooks that could not be read
     nothing: str = ""  # why no notebook was read
-    dates: dict[str, float] = field(default_factory=dict)  # notebook -> when it was last written, seconds since 1970
+    dates: dict[str, float] = field(default_factory=dict)  # file -> when it was last written, seconds since 1970
     late: bool = False  # says the export
     adapter: tuple[str, Path] | None = None  # of the project, exercise 5.4
     adapter_digest: str = ""
@@ -56,10 +56,10 @@ def submission(handed_in: HandIn) -> Submission:
         except OSError:
             read.faults.append(f"{name}: cannot be read")
             continue
-        if name.lower().endswith(".safetensors"):
+        if name.lower().endswith((NOTEBOOK, ".safetensors", ZIP)):
             read.dates[name] = seconds
-        if name.lower().endswith(".zip"):
-            read.faults.append(f"{name}: a zip in the folder; unpack it")
+        if name.lower().endswith(ZIP):
+            read.faults.append(f"{name}: a zip, which is not read; unpack it")
         elif name.lower().endswith(NOTEBOOK):
             dated.append((-seconds, name, path))
     if adapter := _adapter(handed_in.files, read.dates):
@@ -68,14 +68,13 @@ def submission(handed_in: HandIn) -> Submission:
         read.nothing = "no .ipynb in the folder"
     if len(dated) > _MOST_NOTEBOOKS:
         read.faults.append(f"{len(dated)} notebooks: only the newest {_MOST_NOTEBOOKS} were read")
-    for before_1970, name, path in sorted(dated)[:_MOST_NOTEBOOKS]:
+    for _, name, path in sorted(dated)[:_MOST_NOTEBOOKS]:
         try:
             cells = code_cells(plain.read_bytes(path, _MOST_NOTEBOOK_BYTES))
         except (ValueError, OSError) as error:
             reason = "a folder, not a notebook" if os.path.isdir(path) and not os.path.islink(path) else error
             read.faults.append(f"{name}: {reason}")
         else:
-            read.dates[name] = -before_1970
             _take(read, name, cells)
     return read
 

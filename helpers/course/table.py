@@ -16,6 +16,7 @@ COLUMNS = (
     *("learner", "exercise", "points", "of", "status", "reason", "hint"),
     *("handed_in", "late", "isolation"),
 )
+BY_HAND = "by hand: "  # how the reason of points starts that somebody gave by hand
 _BEFORE_A_FORMULA = " \t\"'"
 _MOST_NAMES, _MOST_OF_A_HINT = 10, 120  # in a line of the summary; letters of a hint
 STATUSES = ("ok", "missing", "refused", "crash", "timeout")
@@ -90,14 +91,24 @@ def summary(rows: list[Row]) -> str:
         count = "once" if times == 1 else f"{times} times"
         lines.append(f"most frequent hint: {hint} (exercise {exercise}, {count}): {said}")
     for status in ("refused", "timeout"):
-        if names := list(dict.fromkeys(row.learner for row in rows if row.status == status)):
+        left = [row.learner for row in rows if row.status == status and not row.reason.startswith(BY_HAND)]
+        if names := list(dict.fromkeys(left)):
             lines.append(f"{status}, to be looked at: {first_of(names)}")
+    lines += _nothing_came(rows)
+    return "\n".join(map(printable, lines))
+
+
+def _nothing_came(rows: list[Row]) -> list[str]:
+    """Sentences on the learners from whom nothing came, unless somebody gave them points, and on such lessons."""
+    lines, some = [], {row.learner for row in rows if row.status != "missing" or row.reason.startswith(BY_HAND)}
+    if nothing := list(dict.fromkeys(row.learner for row in rows if row.learner not in some)):
+        lines.append(f"nothing from: {first_of(nothing)}")
     lessons = {}
     for row in rows:
         lessons.setdefault(row.exercise[0], set()).add(row.status)
     if empty := [lesson for lesson, statuses in lessons.items() if statuses == {"missing"}]:
         lines.append(f"nobody handed in anything of lesson {', '.join(empty)}: --lesson leaves it out")
-    return "\n".join(map(printable, lines))
+    return lines
 
 
 def moved(rows: list[Row], before: list[list]) -> list[str]:

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from helpers.course.handin import ACCEPTED, MADE_BY_MACHINES, NBGRADERS, one_and_more, owner_of
+from helpers.course.handin import MADE_BY_MACHINES, NAMED, NBGRADERS, ZIP, one_and_more, owner_of
 
 _MOST_ENTRIES, _MOST_ENTRIES_OF_ONE = 200_000, 5000
 _MOST_BYTES, _MOST_BYTES_OF_ONE = 8 * 2**30, 128 * 2**20  # so that nobody uses up what others need
@@ -55,7 +55,7 @@ def unzipped(path: Path, into: Path) -> tuple[Path, list[Refused], list[str]]:
                         raise ValueError(f"more than {_MOST_ENTRIES_OF_ONE:,} entries of one learner")
                     written = _unpacked(archive, entry, place, min(left, _MOST_BYTES_OF_ONE - bytes_of[learner]))
                     left, bytes_of[learner] = left - written, bytes_of[learner] + written
-                    if not (entry.is_dir() or place.suffix.lower() in ACCEPTED or place.name.startswith(".")):
+                    if not (entry.is_dir() or place.suffix.lower() in NAMED or place.name.startswith(".")):
                         others.setdefault(learner, []).append(entry.filename)
                 except (ValueError, OSError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile) as error:
                     refused.append(Refused(entry.orig_filename, _why(error), place))
@@ -82,11 +82,12 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, place: Path, mos
         place.mkdir(parents=True, exist_ok=True)
         return 0
     place.parent.mkdir(parents=True, exist_ok=True)
-    if place.suffix.lower() not in ACCEPTED:
+    if place.suffix.lower() not in NAMED:
         return 0
     written, most_bytes = 0, min(most_bytes, _MOST_FILE_BYTES)
+    is_read = place.suffix.lower() != ZIP  # a zip in the zip: its name and date are all that is said of it
     with archive.open(entry) as source, place.open("xb") as file:
-        while part := source.read(2**20):
+        while is_read and (part := source.read(2**20)):
             written += len(part)
             if written > most_bytes:
                 break
