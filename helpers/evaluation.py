@@ -11,7 +11,7 @@ from torch import Tensor
 from helpers.backbone import Backbone
 from helpers.feedback import lexicon_scores
 from helpers.reward import AdapterReward
-from helpers.rollout import Limits, decoded, generate
+from helpers.rollout import Limits, decoded, generate, text_mask
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def responses_to(
         states = backbone.trunk(tokens, mask.long())
         logprobs = backbone.response_logprobs(backbone.top(states), tokens[:, -length:], 1.0)
         reference = backbone.reference_logprobs(states, tokens, mask, length, 1.0)
-        scores = reward.read(backbone, states, mask, torch.zeros_like(mask[:, 0]))
+        scores = reward.read(backbone, states, text_mask(tokenizer, tokens, mask))
         texts = (
             decoded(tokenizer, tokens[:, :-length], mask[:, :-length]),
             decoded(tokenizer, tokens[:, -length:], mask[:, -length:]),

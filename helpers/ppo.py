@@ -30,7 +30,7 @@ from helpers.formulas import (
 from helpers.layers import lean_layers
 from helpers.memory import peak_bytes
 from helpers.reward import AdapterReward
-from helpers.rollout import Limits, Reward, Rollout, Scores, Written, decoded, generate, judged, sample_table
+from helpers.rollout import Limits, Reward, Rollout, Scores, Written, decoded, generate, judged, sample_table, text_mask
 from helpers.settings import PPOConfig
 
 FP16_LOSS_SCALE = 2.0**16
@@ -162,11 +162,11 @@ class PPOTrainer:
         return batch["input_ids"].to(self.model.device), batch["attention_mask"].to(self.model.device)
 
     def _scores(self, written: Written) -> Scores:
-        """Ask the function, and refuse what would poison the run; or say how the adapter reads, up to an end token."""
+        """Ask the user's function, and refuse an answer that would poison the run; or say how to ask the adapter."""
         tokens, mask, prompt = written.tokens, written.mask, written.tokens.shape[1] - written.response
         if isinstance(self.reward, AdapterReward):
-            ended = self._ended(tokens[:, prompt:]) & (self.config.stop_token_id in self.tokenizer.all_special_ids)
-            return lambda states, rows: self.reward.read(self.backbone, states, mask[rows], ended[rows])
+            text = text_mask(self.tokenizer, tokens, mask)
+            return lambda states, rows: self.reward.read(self.backbone, states, text[rows])
         prompts = decoded(self.tokenizer, tokens[:, :prompt], mask[:, :prompt])
         scores = self.reward(prompts, decoded(self.tokenizer, tokens[:, prompt:], mask[:, prompt:]))
         return settings.checked_scores(scores, prompts).to(tokens.device)

@@ -71,17 +71,17 @@ class AdapterReward:
         self.head = _head(folder, model.device)
 
     @torch.no_grad()
-    def read(self, backbone: Backbone, states: TrunkStates, mask: Tensor, ends: Tensor) -> Tensor:
-        """Read the score of each text off its last token before the end token; (batch,), float32.
+    def read(self, backbone: Backbone, states: TrunkStates, mask: Tensor) -> Tensor:
+        """Read the score of each text off its last token; (batch,), float32.
 
         Args:
-            mask: (batch, length), bool: true where a token is real.
-            ends: (batch,), bool: the last real token is the end token, which no rated sentence has.
+            mask: (batch, length), bool: true where a token is text, which padding is not, nor a special token at the
+                end, for no rated sentence has one: `rollout.text_mask`.
         """
         with backbone.adapter("reward"):
             hidden = backbone.top(states)
         positions = torch.arange(mask.shape[1], device=mask.device)
-        last = torch.where(mask, positions, 0).amax(1) - ends.long()
+        last = torch.where(mask, positions, 0).amax(1)
         return self.head(hidden[torch.arange(len(hidden), device=mask.device), last].float()).squeeze(-1)
 
 

@@ -151,6 +151,13 @@ def decoded(tokenizer: Any, tokens: Tensor, mask: Tensor) -> list[str]:
     return [tokenizer.decode(row[real], skip_special_tokens=True) for row, real in zip(tokens, mask, strict=True)]
 
 
+def text_mask(tokenizer: Any, tokens: Tensor, mask: Tensor) -> Tensor:
+    """(batch, length), bool: true where a token is real and stays in what `decoded` returns."""
+    added = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    special = torch.tensor(sorted(added.union(tokenizer.all_special_ids)), device=tokens.device)
+    return mask.bool() & ~torch.isin(tokens, special)
+
+
 def sample_table(tokenizer: Any, rollout: Rollout, rows: int = 4) -> str:
     """Prompt, response, score and KL (nats) of the first responses of a rollout."""
     mask, prompt = rollout.response_mask, rollout.prompt_length

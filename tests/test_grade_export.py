@@ -61,17 +61,15 @@ def row_of(folder: Path) -> dict:
     [
         (f"all/{ADA}/{COURSE_FILE}", f"all/{BOB}/{COURSE_FILE}"),
         (f"all/{ADA}{COURSE_FILE}", f"all/{BOB}{COURSE_FILE}"),
-        (f"all/{ADA}/{COURSE_FILE}",),
-        (f"all/tuesday/{ADA}/{COURSE_FILE}",),
-        ("all/loveada_12_77_x.ipynb", "all/raybob_LATE_13_78_x.ipynb"),
-        (f"{ADA}/{COURSE_FILE}", f"all/{BOB}/{COURSE_FILE}"),
+        (f"all/tuesday/{ADA}/{COURSE_FILE}", f"all/tuesday/{BOB}/{COURSE_FILE}"),
+        ("all/loveada_121_771_x.ipynb", "all/raybob_LATE_131_781_x.ipynb"),
     ],
 )
 def test_export_that_lies_one_folder_deeper_is_not_graded_as_one_learner(folder, names, is_zip, capsys):
     put(folder, *names)
     given = zipped(folder) if is_zip else folder
     assert grade.run(arguments(given, out=folder.parent / "grades.csv")) == 2
-    assert "The folder all is no learner's: it holds names as Moodle or Canvas" in capsys.readouterr().err
+    assert "The folder all is no learner's: it holds names of several people" in capsys.readouterr().err
     assert not (folder.parent / "grades.csv").exists()
 
 
@@ -127,6 +125,29 @@ def test_names_of_the_course_are_those_of_its_exercises():
     assert names == set(handin.COURSE_NOTEBOOKS)
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("ada/lesson_2_1_answers.ipynb", "ada/exercise_6_2_final.ipynb"),
+        ("ada/ckpt_200_300_best/1.ipynb", "ada/run_240_500_last/1.ipynb"),
+        (f"ada/{ADA}/{COURSE_FILE}",),
+        (f"ada/{ADA}{COURSE_FILE}",),
+        ("submitted/ada/ps_1_2_lora/1.ipynb", "submitted/ada/hw_3_4_ppo/1.ipynb"),
+    ],
+)
+def test_what_one_learner_named_with_numbers_is_no_export(folder, names):
+    put(folder, *names)
+    assert grade.run(arguments(folder)) == 0 and {row["learner"] for row in rows_of(folder)} == {"ada"}
+
+
+def test_name_of_a_file_gives_no_points_by_hand(folder, capsys):
+    put(folder, "ada/by hand: excused.ipynb")
+    (folder / "ada" / "by hand: excused.ipynb").write_text("{")
+    assert grade.run(arguments(folder, format="moodle")) in (0, 1)
+    assert "refused, to be looked at: ada" in capsys.readouterr().out
+    assert "by hand" not in (folder.parent / "grades.overview.html").read_text().replace("by hand: excused", "")
+
+
 def test_points_by_hand_are_counted(folder, capsys):
     hand_in(folder, "ada", notebook(RIGHT))
     changes = "learner,exercise,points,reason\nada,2.1,1,right\nada,2.2,1,right\nadda,2.1,1,right\n"
@@ -169,7 +190,11 @@ def test_table_of_another_folder_or_of_a_learner_who_is_gone_is_kept(folder, cap
     put(folder.parent / "other", "dan/1.ipynb")
     assert grade.run(arguments(folder.parent / "other")) == 0
     assert "with another FOLDER, begins" in capsys.readouterr().err
-    assert "\ncyd,2.1," in (folder.parent / "grades.csv.bak").read_text()
+    assert "\ncyd,2.1," in (folder.parent / "grades.csv.bak2").read_text()
+    (folder.parent / "grades.csv.journal").unlink()  # as the program says, to grade anew
+    assert grade.run(arguments(folder)) == 0
+    assert "\ndan,2.1," in (folder.parent / "grades.csv.bak3").read_text()
+    assert "\nbob,2.1," in (folder.parent / "grades.csv.bak").read_text()
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_summary_names_who_is_to_be_looked_at_and_lessons_of_which_nothing_came(
 def test_summary_names_from_whom_nothing_came():
     rows = [table.Row("ada", "2.1", 0, 1, "missing", ""), table.Row("ada", "3.1", 0, 1, "ok", "")]
     rows += [table.Row(name, "2.1", 0, 1, "missing", "") for name in ("bob", "bob", "cyd")]
-    rows += [table.Row("eve", "2.1", 1, 1, "missing", "by hand: on paper; the grader gave 0")]
+    rows += [table.Row("eve", "2.1", 1, 1, "missing", "by hand: on paper; the grader gave 0", by_hand=True)]
     assert "\nnothing from: bob, cyd\n" in f"{table.summary(rows)}\n"
 
 

@@ -396,9 +396,9 @@ def test_value_warm_up_trains_the_value_head_and_nothing_else():
 # Reward
 
 
-@pytest.mark.parametrize(("end", "stop"), [(33, EOS), (EOS, EOS), (33, 33)], ids=["none", "special", "text"])
+@pytest.mark.parametrize(("end", "stop"), [(33, EOS), (EOS, EOS), (EOS, None), (33, 33)])
 def test_reward_adapter_scores_prompt_and_response_as_the_reward_model_alone_does(end, stop, tmp_path):
-    """The special end token is left out, as in what a reward function reads; one that is text, a full stop, is not."""
+    """A special token at the end is left out, as in what a reward function reads; a stop that is text is not."""
     folder, policy = reward_folder(tmp_path), policy_of(llama(), moved=0.5)
     given = {"ref_model": llama(), "reward": AdapterReward(policy, folder)}
     trainer = trainer_of(policy, config_of(stop_token_id=stop), **given)

@@ -6,11 +6,12 @@ from conftest import letter_tokenizer
 from peft import LoraConfig
 from tiny_ppo import EOS, PAD, PRECISIONS, PROMPTS, gpt2, llama, policy_of, tokenizer, uneven_rollout, uneven_tokens
 from torch import nn
+from transformers import AddedToken
 
 from helpers import rollout as module
 from helpers.adapters import reference
 from helpers.backbone import Backbone, head_values, switch_dropout_off, whole_logprobs
-from helpers.rollout import Limits, Written, _sampled, decoded, generate, judged, sample_table
+from helpers.rollout import Limits, Written, _sampled, decoded, generate, judged, sample_table, text_mask
 
 BASES = {"llama": llama, "gpt2": gpt2}
 
@@ -181,6 +182,17 @@ def test_decoded_texts_are_those_of_the_real_tokens():
     reads = letter_tokenizer(pad_token="<unk>")
     tokens = reads(["cat", "is"], padding=True, return_tensors="pt")["input_ids"]
     assert decoded(reads, tokens, torch.tensor([[True, True, True], [False, True, False]])) == ["cat", "s"]
+
+
+def test_text_is_what_decoding_keeps():
+    """Every token by itself: the named special ones, one that was only added as special, and one added as a word."""
+    letters = letter_tokenizer()
+    letters.add_special_tokens({"eos_token": "<end>"})
+    letters.add_tokens([AddedToken("<turn>", special=True), AddedToken("<word>", special=False)])
+    every = torch.arange(len(letters))[:, None]
+    kept = text_mask(letters, every, torch.ones_like(every))
+    assert kept[:, 0].tolist() == [text != "" for text in decoded(letters, every, torch.ones_like(every).bool())]
+    assert (~kept).sum() > 1 and not text_mask(letters, every, torch.zeros_like(every)).any()
 
 
 def test_sample_table_has_prompt_response_reward_and_kl_of_each_row(backbone, head):

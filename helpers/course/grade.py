@@ -142,6 +142,8 @@ def _begun(args: argparse.Namespace, journal: Journal, digests: dict[str, str]) 
         return found, _grading(found.begun)
     if found.begun and not args.exercise:
         _say_anew(args, found, wanted, digests)
+    elif not found.begun and args.out.exists():  # its journal was moved away, or it is somebody's own
+        _keep(args.out)
     fresh = args.seed_from or (seed if args.exercise else secrets.token_hex(16))  # graded again, on the same inputs
     journal.begin({**begun, "seed": fresh}, anew=not args.exercise, folder=str(args.folder.resolve()))
     found = journal.read()
@@ -160,9 +162,15 @@ def _say_anew(args: argparse.Namespace, found: Found, wanted: dict, digests: dic
     was = "is finished" if found.finished else "was stopped"
     print(f"An earlier grading {was}. This one, with {why}, begins anew, on new inputs.", file=sys.stderr)
     if args.out.exists() and (others or before.keys() - digests.keys()):
-        kept = _beside(args.out, ".bak")
-        shutil.copy2(args.out, kept)
-        print(f"The table of before is kept as {kept}.", file=sys.stderr)
+        _keep(args.out)
+
+
+def _keep(out: Path) -> None:
+    """Copy the table to OUT.bak, or the first of OUT.bak2, OUT.bak3, … that is free."""
+    numbered = (_beside(out, f".bak{number}") for number in ("", *range(2, 10_000)))
+    kept = next(path for path in numbered if not path.exists())
+    shutil.copy2(out, kept)
+    print(f"The table of before is kept as {kept}.", file=sys.stderr)
 
 
 def _grading(begun: dict) -> Grading:
@@ -199,7 +207,7 @@ def _write(args: argparse.Namespace, found: Found, handed_in: list[Submission], 
     if due:
         print(_lateness(rows, due))
     if by_hand:
-        print(f"points by hand: {sum(row.reason.startswith(table.BY_HAND) for row in rows)} rows have them")
+        print(f"points by hand: {sum(row.by_hand for row in rows)} rows have them")
     for remark in (*same, *moved):
         print(table.printable(remark))
     for name, as_text in gradebook.FORMATS.items():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from helpers.checks.registry import EXERCISES, PROJECT_ID, PROJECT_POINTS
 from helpers.course.handin import name_and_number
-from helpers.course.table import BY_HAND, Row, lines_of, printable
+from helpers.course.table import Row, lines_of, printable
 
 TITLE = "RLHF on a budget"  # of the assignment, in Canvas
 CHANGED = ("learner", "exercise", "points", "reason")
@@ -51,7 +51,7 @@ def moodle(rows: list[Row]) -> str:
 
 def _remark(row: Row) -> str:
     """A word at most, so that all exercises fit; a learner's own page has the reasons."""
-    if row.reason.startswith(BY_HAND):
+    if row.by_hand:
         return " by hand"
     return "" if row.status == "ok" else f" {row.status}"
 
@@ -146,7 +146,7 @@ def changed(rows: list[Row], by_hand: dict[tuple[str, str], Change]) -> tuple[li
             points = int(change.points) if change.points == int(change.points) else change.points
             if points < row.points:
                 less.append(f"by hand {points:g}, the grader gives {row.points:g}: {row.learner}, {row.exercise}")
-            row = replace(row, points=points, reason=f"{BY_HAND}{change.reason}{was}")
+            row = replace(row, points=points, reason=f"by hand: {change.reason}{was}", by_hand=True)
         new.append(row)
     return new, less + [_stray(*key, {row.learner for row in rows}) for key in left]
 

@@ -31,6 +31,7 @@ _MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(?:_.*)?
 _MOODLES_FOLDER = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_[a-z]+_?", re.DOTALL)
 # Canvas: "doejane_1234_5678_x.ipynb": who, number of the person, of the file; LATE stands behind the name.
 _CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+)_\d+_.+", re.DOTALL)
+_CANVAS_BELOW = re.compile(r"(?P<name>[^_]+)_(?:LATE_)?(?P<id>\d{3,})_\d{3,}_.+", re.DOTALL)  # no homework_2_1_x.ipynb
 # What browsers, JupyterLab and file managers make of a name: "Copy of x (1)", "x-Copy1", "x - Copy".
 _COPY = r"(?:copy[ _]of[ _])*(?:{})(?:[ _-]*(?:\(\d+\)|copy\d*))*"
 _OF_THE_COURSE = re.compile(_COPY.format("|".join(COURSE_NOTEBOOKS)), re.IGNORECASE)
@@ -101,17 +102,15 @@ def _refuse_people_below(owners: dict[tuple[str, str, str], HandIn]) -> None:
     for (kind, name, number), handed_in in owners.items():
         if kind != "folder" or number:  # of one that an export named, what is in it is the learner's to name
             continue
-        parts = [part for file, _ in handed_in.files for part in file.split("/")]
-        people = [part for part in parts if _MOODLE.fullmatch(part)]
-        if not people:
-            canvas = [(match["name"], match["id"], part) for part in parts if (match := _CANVAS.fullmatch(part))]
-            names, numbers, parts = (set(column) for column in zip(*canvas, strict=True)) if canvas else ((), (), ())
-            people = sorted(parts) if len(names) > 1 and len(numbers) > 1 else []  # one learner's may be hw_2_1_x.ipynb
-        if people:
+        files = [file.split("/") for file, _ in handed_in.files]
+        named = [(part, _MOODLE.fullmatch(part)) for parts in files for part in parts]
+        named += [(parts[-1], _CANVAS_BELOW.fullmatch(parts[-1])) for parts in files]
+        people = {(match["name"], match["id"]): part for part, match in named if match}
+        if len(people) > 1:
             raise ValueError(
-                f"The folder {printable(name)} is no learner's: it holds names as Moodle or Canvas exports them, such "
-                f"as {printable(people[0])}. Give that folder itself (of a zip: unpack it first) as FOLDER. If it is "
-                "one learner's, rename what is in it."
+                f"The folder {printable(name)} is no learner's: it holds names of several people as Moodle or Canvas "
+                f"exports them, such as {printable(min(people.values()))}. Give that folder itself (of a zip: unpack "
+                "it first) as FOLDER. If it is one learner's, rename what is in it."
             )
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from helpers.checks.registry import EXERCISES, PROJECT_ID, PROJECT_TITLE
 from helpers.course.handin import name_and_number
 from helpers.course.notebook import write_text
-from helpers.course.table import BY_HAND, Row, printable, shares_of_points, summary
+from helpers.course.table import Row, printable, shares_of_points, summary
 from helpers.download import written_aside
 
 _BINS = 10
@@ -165,7 +165,7 @@ def _cell(row: Row | None) -> str:
         kind = "missing" if row.status == "missing" else "odd"
     mark = f"{row.points:g}" if row.status == "ok" or row.points else "-" if row.status == "missing" else row.status
     late = " late" if row.late == "yes" else ""
-    by_hand = " by hand" if row.reason.startswith(BY_HAND) else ""
+    by_hand = " by hand" if row.by_hand else ""
     return f'<td class="mark {kind}" title="{_text(row.reason)}">{_text(mark)}{late}{by_hand}</td>'
 
 

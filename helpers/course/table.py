@@ -16,7 +16,6 @@ COLUMNS = (
     *("learner", "exercise", "points", "of", "status", "reason", "hint"),
     *("handed_in", "late", "isolation"),
 )
-BY_HAND = "by hand: "  # how the reason of points starts that somebody gave by hand
 _BEFORE_A_FORMULA = " \t\"'"
 _MOST_NAMES, _MOST_OF_A_HINT = 10, 120  # in a line of the summary; letters of a hint
 STATUSES = ("ok", "missing", "refused", "crash", "timeout")
@@ -36,6 +35,7 @@ class Row:
     handed_in: str = ""  # when the notebook was last written, in this machine's time
     late: str = ""  # yes, no, or '' where nobody said what is due when
     isolation: str = ""  # bubblewrap, or none
+    by_hand: bool = False  # somebody gave the points; no column of the table
     code: str = ""  # of the answer, for the page of feedback; no column of the table
 
 
@@ -91,7 +91,7 @@ def summary(rows: list[Row]) -> str:
         count = "once" if times == 1 else f"{times} times"
         lines.append(f"most frequent hint: {hint} (exercise {exercise}, {count}): {said}")
     for status in ("refused", "timeout"):
-        left = [row.learner for row in rows if row.status == status and not row.reason.startswith(BY_HAND)]
+        left = [row.learner for row in rows if row.status == status and not row.by_hand]
         if names := list(dict.fromkeys(left)):
             lines.append(f"{status}, to be looked at: {first_of(names)}")
     lines += _nothing_came(rows)
@@ -100,7 +100,7 @@ def summary(rows: list[Row]) -> str:
 
 def _nothing_came(rows: list[Row]) -> list[str]:
     """Sentences on the learners from whom nothing came, unless somebody gave them points, and on such lessons."""
-    lines, some = [], {row.learner for row in rows if row.status != "missing" or row.reason.startswith(BY_HAND)}
+    lines, some = [], {row.learner for row in rows if row.status != "missing" or row.by_hand}
     if nothing := list(dict.fromkeys(row.learner for row in rows if row.learner not in some)):
         lines.append(f"nothing from: {first_of(nothing)}")
     lessons = {}

@@ -18,7 +18,7 @@ from helpers.checks.calls.observe import TENSOR_OUTPUTS, call_again, call_for_te
 GROUP_ADVANTAGES_OUTPUTS = TENSOR_OUTPUTS
 DPO_LOSSES_OUTPUTS = {
     **TENSOR_OUTPUTS,
-    "gradient": Tensor,  # (2, pairs), of the summed losses to the policy's log-probabilities; empty where it has none
+    "gradient": Tensor,  # (2, pairs), of the losses, times `weights_of_pairs`, to the policy's texts; or empty
     "large_output": Tensor,  # these three: where the margins are large
     "large_kind": str,
     "large_gradient": Tensor,
@@ -30,7 +30,8 @@ def dpo_losses_inputs(seed: int) -> dict:
     """Sums of log-probabilities of six pairs, policy a few nats from its reference, and a beta that is no usual one.
 
     No text of these is so unlikely that its probability is 0 in float32: who takes exp() gets a number. A second set,
-    `large_*`, has margins of either sign whose exp() is 0 or infinite in float32.
+    `large_*`, has margins of either sign whose exp() is 0 or infinite in float32, and of two in float64, too; they come
+    from the chosen text, the rejected one, or both.
     """
     generator = torch.Generator().manual_seed(seed)
     reference = -30 - 30 * torch.rand(2, 6, generator=generator)
@@ -38,12 +39,14 @@ def dpo_losses_inputs(seed: int) -> dict:
     moved[:, 0] = torch.tensor([10.0, -6.0])  # a margin that no cut-off leaves as it is
     policy = reference + moved
     beta = 0.15 + 0.2 * float(torch.rand((), generator=generator))
-    large = -300 - 300 * torch.rand(2, 6, generator=generator)
-    margins = (100 + 40 * torch.rand(6, generator=generator)) * torch.tensor([1, -1, 1, -1, 1, -1])
-    moved = margins / beta / 2 * torch.tensor([[1.0], [-1.0]])
+    base = -300 - 300 * torch.rand(2, 6, generator=generator)
+    margins = torch.tensor([1200.0, -1000, 100, -100, 100, -100]) + 40 * torch.rand(6, generator=generator)
+    shares = torch.tensor([[1.0, 0.5, 1, 0, 0.5, 1], [0, -0.5, 0, -1, -0.5, 0]])  # of the chosen and the rejected text
+    moved = margins / beta * shares
+    large = (*(base + moved.clamp_max(0)), *(base - moved.clamp_min(0)))  # no log-probability is above 0
     return {
         **dict(zip(_TEXTS, (*policy, *reference), strict=True)),
-        **{f"large_{name}": text for name, text in zip(_TEXTS, (*(large + moved), *large), strict=True)},
+        **{f"large_{name}": text for name, text in zip(_TEXTS, large, strict=True)},
         "beta": beta,
     }
 
@@ -65,6 +68,11 @@ def dpo_pairs(inputs: dict, which: str = "") -> dict:
     return {**{name: inputs[f"{which}{name}"] for name in _TEXTS}, "beta": inputs["beta"]}
 
 
+def weights_of_pairs(count: int) -> Tensor:
+    """(pairs,): in a sum of all losses with these, a gradient that reached another pair is seen."""
+    return torch.linspace(1, 2, count)
+
+
 def _followed(answer: Callable) -> tuple[Callable, list[Tensor]]:
     """The answer, called with log-probabilities that have a gradient; and a list whose last is what arrives there."""
     gradients = [torch.empty(0)]
@@ -81,11 +89,12 @@ def _followed(answer: Callable) -> tuple[Callable, list[Tensor]]:
 
 
 def _gradient(value: object, leaves: list[Tensor]) -> Tensor:
-    """Of the sum of the losses to each leaf, 0 where it does not depend on it; empty where there is none at all."""
+    """Of the weighted losses to each leaf, 0 where they do not depend on it; empty where there is none at all."""
     if kind(value) != "Tensor" or not value.requires_grad:
         return torch.empty(0)
+    weights = weights_of_pairs(value.numel()).to(value.dtype).view(value.shape)
     try:
-        return torch.stack(torch.autograd.grad(value.sum(), leaves, allow_unused=True, materialize_grads=True))
+        return torch.stack(torch.autograd.grad(value, leaves, weights, allow_unused=True, materialize_grads=True))
     except RuntimeError:  # what it was made from was written over or is gone
         return torch.empty(0)
 
@@ -100,6 +109,7 @@ def group_advantages_inputs(seed: int) -> dict:
     rewards = 1.5 * order.float() - 3 + 0.4 * torch.rand(5, 6, generator=generator)
     rewards += 2 * torch.rand(5, 1, generator=generator)  # each prompt has a mean of its own, and none is 0
     rewards[2] = 0.25 * torch.randint(1, 9, (), generator=generator)  # a fourth: sums of it are exact
+    rewards[0, torch.randint(6, (), generator=generator)] = 0.0  # a reward like any other
     rewards[4] *= 0.005  # so close that it shows what is added to the spread, and where
     scored = torch.ones(5, 6, dtype=torch.bool)
     for row, missing in ((1, 4), (3, 5), (4, 1)):

@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.lesson_6 import dpo_pairs
+from helpers.checks.calls.lesson_6 import dpo_pairs, weights_of_pairs
 from helpers.checks.verdicts.compare import Causes, Verdict, agree, described, failed, tensor_verdict
 from helpers.checks.verdicts.lesson_6_runs import (  # noqa: F401, exercises 6.3 and 6.4
     grpo_run_verdict,
@@ -83,6 +83,7 @@ _GROUP_HINTS = {
     "inside_the_root": "Groups with a small spread are off: the 1e-4 stands inside your root, where it weighs as much "
     "as a spread of 0.01. Take the root first.",
     "another_guard": "Groups with a small spread are off: what you add to the standard deviation is not 1e-4.",
+    "zero_left_out": "A reward of 0 is left out in your result. What was scored is in `scored`, not in the rewards.",
     "columns": "You compare down the columns, responses to different prompts. A group is a row: dim 1.",
     "counted_down": "Sums are taken along the rows, but what you divide them by is counted down the columns. A group "
     "is a row: count along dim 1, too.",
@@ -118,11 +119,12 @@ def dpo_losses_verdict(inputs: dict, outputs: dict) -> Verdict:
 
 
 def _losses_and_gradient(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta):
-    """The losses, and the gradient of their sum to the two log-probabilities of the policy, (2, pairs), in float64."""
-    chosen = (beta * (policy_chosen.double() - reference_chosen.double())).exp()
-    rejected = (beta * (policy_rejected.double() - reference_rejected.double())).exp()
-    of_error = beta * rejected / (chosen + rejected)
-    return 0 - (chosen / (chosen + rejected)).log(), torch.stack([-of_error, of_error])
+    """The losses; the gradient of their weighted sum to the policy's log-probabilities, (2, pairs); in float64."""
+    chosen = beta * (policy_chosen.double() - reference_chosen.double())  # logarithms of the odds
+    rejected = beta * (policy_rejected.double() - reference_rejected.double())
+    both = torch.logaddexp(chosen, rejected)
+    of_error = beta * (rejected - both).exp() * weights_of_pairs(len(chosen))
+    return both - chosen, torch.stack([-of_error, of_error])
 
 
 def _verdict_on_large_margins(inputs: dict, outputs: dict) -> Verdict:
@@ -226,6 +228,7 @@ def _group_causes(inputs: dict, due: Tensor) -> Causes:
         "all_in_the_spread": [off / (off.std(1, correction=free, keepdim=True) + 1e-4) for free in (1, 0)],
         "inside_the_root": [off / (variance + 1e-4).sqrt()],
         "another_guard": [off / (variance.sqrt() + guard) for guard in _OTHER_GUARDS],
+        "zero_left_out": [_compared(zeroed, scored & (rewards != 0))],
         "columns": [_columns(rewards, scored)],
         "counted_down": _counted_down(zeroed, off, scored, variance),
         "not_scaled": [off],
@@ -245,6 +248,12 @@ def _group_causes(inputs: dict, due: Tensor) -> Causes:
         for each in values
         for value in (each, torch.where(scored, each, 0))
     ]
+
+
+def _compared(zeroed: Tensor, kept: Tensor) -> Tensor:
+    count = kept.sum(1, keepdim=True)
+    off = torch.where(kept, zeroed - zeroed.sum(1, keepdim=True) / count.clamp_min(1), 0)
+    return off / ((off.square().sum(1, keepdim=True) / (count - 1).clamp_min(1)).sqrt() + 1e-4)
 
 
 def _counted_as_zero(rewards: Tensor, scored: Tensor) -> list[Tensor]:
