@@ -143,9 +143,9 @@ def test_what_one_learner_named_with_numbers_is_no_export(folder, names):
 def test_name_of_a_file_gives_no_points_by_hand(folder, capsys):
     put(folder, "ada/by hand: excused.ipynb")
     (folder / "ada" / "by hand: excused.ipynb").write_text("{")
-    assert grade.run(arguments(folder, format="moodle")) in (0, 1)
+    assert grade.run(arguments(folder)) == 0
     assert "refused, to be looked at: ada" in capsys.readouterr().out
-    assert "by hand" not in (folder.parent / "grades.overview.html").read_text().replace("by hand: excused", "")
+    assert " by hand</td>" not in (folder.parent / "grades.overview.html").read_text()
 
 
 def test_points_by_hand_are_counted(folder, capsys):
@@ -231,12 +231,11 @@ def test_due_date_in_force_is_printed_with_its_time_zone_until_it_is_taken_off(f
     put(folder, "ada/1.ipynb", "bob/1.ipynb")
     os.utime(folder / "bob" / "1.ipynb", (10**9, 10**9))
     assert grade.run(arguments(folder, due=datetime(2026, 11, 30, 12), lesson=["2"])) == 0
-    for due in (None, grade_options.NO_DATE, None):
-        said = "due 2026-11-30 12:00:00, in this machine's time, EAST (UTC+0200): 1 rows of 1 learners are late; --due"
-        assert said in capsys.readouterr().out
-        assert grade.run(arguments(folder, due=due, lesson=["2"])) == 0
-        if due is not None:
-            break
+    said = "due 2026-11-30 12:00:00, in this machine's time, EAST (UTC+0200): 1 rows of 1 learners are late; --due"
+    assert said in capsys.readouterr().out
+    assert grade.run(arguments(folder, lesson=["2"])) == 0
+    assert said in capsys.readouterr().out
+    assert grade.run(arguments(folder, due=grade_options.NO_DATE, lesson=["2"])) == 0
     assert "due 2026" not in capsys.readouterr().out and {row["late"] for row in rows_of(folder)} == {""}
 
 

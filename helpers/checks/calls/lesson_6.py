@@ -18,7 +18,7 @@ from helpers.checks.calls.observe import TENSOR_OUTPUTS, call_again, call_for_te
 GROUP_ADVANTAGES_OUTPUTS = TENSOR_OUTPUTS
 DPO_LOSSES_OUTPUTS = {
     **TENSOR_OUTPUTS,
-    "gradient": Tensor,  # (2, pairs), of the losses, times `weights_of_pairs`, to the policy's texts; or empty
+    "gradient": Tensor,  # (2, pairs), to the policy's log-probabilities, of the weighted losses; or empty
     "large_output": Tensor,  # these three: where the margins are large
     "large_kind": str,
     "large_gradient": Tensor,
