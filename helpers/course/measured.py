@@ -95,13 +95,15 @@ def store(lesson: Path, figures: SimpleNamespace) -> None:
 
 def with_table(text: str, record: dict) -> str:
     """`text` with the table between its two marks made anew from `record`."""
-    heads = ("lesson", "after it you can", "minutes in all", "of them running (bf16 / fp32)", "memory, GiB", "on a GPU")
+    heads = ["lesson", "after it you can", "minutes in all", "of them running (bf16 / fp32)", "memory, GiB"]
+    heads += ["on a GPU"] * any("gpu" in kinds for kinds in record.values())
     rows = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name, (title, purpose) in LESSONS.items():
         link = f"[{name[0]} · {title}](notebooks/{name}.ipynb)"
         minutes, memory = (_both(record.get(name, {}), figure) for figure in ("minutes", "peak_gib"))
         in_all = reading.minutes_in_all(notebook.read(ROOT / "notebooks" / f"{name}.ipynb"), record.get(name, {}))
-        rows.append(f"| {link} | {purpose} | {in_all} | {minutes} | {memory} | {_on_gpu(record.get(name, {}))} |")
+        cells = [link, purpose, str(in_all), minutes, memory, _on_gpu(record.get(name, {}))]
+        rows.append(f"| {' | '.join(cells[: len(heads)])} |")
     every = {(kind, one["machine"], one["date"]) for kinds in record.values() for kind, one in kinds.items()}
     made = [f"{kind} on {machine}, {date}" for kind, machine, date in sorted(every)]
     before, rest = text.split(BEGIN)
@@ -111,7 +113,7 @@ def with_table(text: str, record: dict) -> str:
         "slower of the two runs. Longer thought and exercises come on top; nobody was timed. Running time and peak "
         "memory (resident, or the GPU's) of the whole notebook are measured, where the processor has bfloat16 "
         "instructions / where it has none: "
-        f"{'; '.join(made)}.\n"
+        f"{'; '.join(made)}{'' if len(heads) > 5 else '; on a GPU not yet'}.\n"
     )
     return before + BEGIN + "\n" + "\n".join(rows) + note + END + rest.split(END)[1]
 

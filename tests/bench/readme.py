@@ -25,7 +25,7 @@ SETTINGS = {
 }
 
 
-def benchmark(results: dict, on_gpu: dict) -> str:
+def benchmark(results: dict) -> str:
     """Seconds an update and peak resident MiB of this trainer beside TRL's; the ratios are medians over pairs."""
     rows = [
         "| adapters on | s, own | s, TRL | ratio | MiB, own | MiB, TRL | ratio | above libraries |",
@@ -40,18 +40,23 @@ def benchmark(results: dict, on_gpu: dict) -> str:
         title += f", micro-batches of {micro_batch(*name.split('-'))}"
         cells = [title, f"{own_s:.1f}", f"{trl_s:.1f}", time, f"{own_mib:,.0f}", f"{trl_mib:,.0f}", memory, above]
         rows.append("| " + " | ".join(cells) + " |")
-    for name, title in SETTINGS.items():
-        own, trl = (on_gpu["peak_bytes"][name][side] for side in ("own", "trl"))
-        beside = [f"{trl / 2**20:,.0f}", f"{own / trl:.2f}"] if trl else ["not measured", ""]
-        title += f", micro-batches of {on_gpu['peak_bytes'][name]['micro_batch']}"
-        cells = [f"{title}, on a GPU", "not measured", "", "", f"{own / 2**20:,.0f}", *beside, ""]
-        rows.append("| " + " | ".join(cells) + " |")
     pairs = min(len(found["pairs"]) for found in results["settings"].values())
     note = f"{pairs} pairs of fresh processes; TRL in micro-batches of {TRL_MICRO_BATCH}. "
-    note += f"{results['machine']}; TRL {results['trl']}; {results['date']}. "
-    note += "On a GPU: allocated memory, one run each, in 8-bit with products in bfloat16; "
-    note += f"{on_gpu['card']}; {on_gpu['date']}, before `helpers.layers`."
+    note += f"{results['machine']}; TRL {results['trl']}; {results['date']}."
     return "\n".join(rows) + f"\n\n{note}"
+
+
+def on_a_gpu(record: dict) -> str:
+    """Memory alone: others shared the card."""
+    found = [record["peak_bytes"][name] for name in SETTINGS]
+    own = ", ".join(f"{peaks['own'] / 2**20:,.0f}" for peaks in found)
+    shares = " and ".join(f"{peaks['own'] / peaks['trl']:.2f}" for peaks in found if peaks["trl"])
+    beside = [name.split("-")[0] for name in SETTINGS if record["peak_bytes"][name]["trl"]]
+    return (
+        f"On a GPU, in the same order: {own} MiB allocated, in {' and '.join(sorted(set(beside)))} {shares} of TRL's; "
+        f"no time was measured, nor TRL in other precisions. One run each, in 8-bit with products in bfloat16; "
+        f"{record['card']}; {record['date']}, before `helpers.layers`."
+    )
 
 
 def growth(results: dict) -> str:
@@ -195,14 +200,31 @@ def with_tables(text: str) -> str:
     names = ("results", "growth", "limit", "gpu", "results_amx")
     results, grown, limited, on_gpu, other = (json.loads((HERE / f"{name}.json").read_text()) for name in names)
     made = {
-        "benchmark": f"{benchmark(results, on_gpu)}\n\n{growth(grown)} {limit(limited)}\n\n{elsewhere(other)}",
-        "learning": f"{learning(recorded())}\n\n{choices(recorded(), json.loads(EARLIER.read_text()))}",
+        "benchmark": [
+            benchmark(results),
+            folded("Longer texts, larger batches, what the machine allows, another processor, a GPU"),
+            f"{growth(grown)} {limit(limited)}",
+            elsewhere(other),
+            on_a_gpu(on_gpu),
+            "</details>",
+        ],
+        "learning": [
+            choices(recorded(), json.loads(EARLIER.read_text())),
+            folded("Each run, the three sick ones, too"),
+            learning(recorded()),
+            "</details>",
+        ],
     }
-    for name, table in made.items():
+    for name, parts in made.items():
         begin, end = f"<!-- table of {name}: begin -->", f"<!-- table of {name}: end -->"
         before, rest = text.split(begin)
+        table = "\n\n".join(parts)
         text = f"{before}{begin}\n{table}\n{end}{rest.split(end)[1]}"
     return text
+
+
+def folded(summary: str) -> str:
+    return f"<details><summary>{summary}</summary>"
 
 
 def _ratio(found: dict, kind: str) -> str:
