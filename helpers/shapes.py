@@ -7,12 +7,16 @@ from typing import Any
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "gpt_neox")
 GPUS = {  # MiB, as nvidia-smi shows them
+    "rtx4060": 8_188,
+    "rtx3060": 12_288,
     "t4": 15_360,
     "a10g": 23_028,
     "l4": 23_034,
     "rtx4090": 24_564,
     "rtx3090": 24_576,
+    "rtx5090": 32_607,
     "a100-40": 40_960,
+    "l40s": 46_068,
     "a6000": 49_140,
     "h100": 81_559,
     "a100-80": 81_920,

@@ -439,7 +439,7 @@ def test_plan_reads_only_the_configuration_of_a_folder(tmp_path, capsys):
     [
         (["--model", "nonesuch"], "neither in the table"),
         (["--model", "nobody/nothing"], "must be a folder with a config.json, the id of a model on the hub"),
-        (["--gpu", "gtx"], "a number of GiB, cpu, or one of t4"),
+        (["--gpu", "gtx"], "a number of GiB, cpu, or one of rtx4060"),
         (["--gpu", "-1"], "a number of GiB"),
         (["--length", "3"], "at least 4 tokens"),
         (["--method", "full", "--precision", "8bit"], "in fp32 only"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from helpers.checks.registry import EXERCISES, PROJECT_ID
-from helpers.shapes import MODELS
+from helpers.shapes import GPUS, MODELS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,6 +39,11 @@ def test_readme_says_how_many_exercises_there_are():
 
 def test_readme_says_how_many_published_models_there_are():
     assert WORDS[re.search(r"one of (\w+) published models", README)[1]] == len(MODELS)
+
+
+def test_readme_lists_the_cards_that_plan_knows_from_small_to_large():
+    listed = re.search(r"`--gpu`: (.*?), a number of GiB", README, re.DOTALL)[1]
+    assert re.findall(r"`([\w-]+)`", listed) == list(GPUS) and sorted(GPUS.values()) == list(GPUS.values())
 
 
 def test_trainer_has_at_most_as_many_lines_as_readme_says():
