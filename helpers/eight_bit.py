@@ -34,7 +34,7 @@ def read_rows_alone(model: nn.Module) -> None:
 def lean(model: nn.Module) -> Iterator[None]:
     """Inside, what PPO has frozen takes less; outputs and gradients stay those of the model in `train()` on a CPU.
 
-    There they are equal to the bit, or on AMD's processors to rounding, in half the time (`helpers.products`). 8-bit
+    There they are equal to the bit, or on AMD's processors to rounding, and faster (`helpers.products`). 8-bit
     layers keep no input for the backward: the gradient of a frozen layer's input does not need it. And where a
     processor multiplies in bfloat16, an embedding (and output layer) in float32 whose numbers are all exact in bfloat16
     is stored so: it was loaded from there.

@@ -13,8 +13,9 @@ _CPU = Path("/proc/cpuinfo")  # on Linux
 def product(x: Tensor, weight: Tensor) -> Tensor:
     """x Wᵀ, without gradients.
 
-    PyTorch multiplies float32 with Intel's MKL. On AMD's processors that takes twice the time of oneDNN, which PyTorch
-    has for bfloat16: 200 beside 440 GFLOP/s on two cores of an EPYC of family 26. The results differ by rounding.
+    PyTorch multiplies float32 with Intel's MKL. On AMD's processors that takes more time than oneDNN, which PyTorch has
+    for bfloat16: 200 beside 440 GFLOP/s on two cores of an EPYC of family 26, 185 beside 205 on two of family 25 (110
+    beside 180 where rows are few and the matrix is large). The results differ by rounding.
 
     Args:
         x: (…, inputs).

@@ -79,12 +79,14 @@ def limit(record: dict) -> str:
     )
 
 
-def elsewhere(found: dict) -> str:
-    """The same on another processor, which has instructions for products of bfloat16 matrices: AMX."""
-    shares = ("time_ratio", "memory_ratio")
-    time, memory = (", ".join(f"{found['settings'][name][kind]:.2f}" for name in SETTINGS) for kind in shares)
-    says = f"Elsewhere, in the same order: {time} of TRL's time, {memory} of its memory. {growth(found['growth'])}"
-    return f"{says} {found['machine']}, with AMX; {found['date']}, before `helpers.layers`."
+def elsewhere(records: Sequence[dict]) -> str:
+    """The same on other processors, the latest record first."""
+    shares, said = ("time_ratio", "memory_ratio"), []
+    for found in sorted(records, key=lambda record: record["date"], reverse=True):
+        time, memory = (", ".join(f"{found['settings'][name][kind]:.2f}" for name in SETTINGS) for kind in shares)
+        remark = f", {found['remark']}" if "remark" in found else ""
+        said.append(f"{time} of TRL's time, {memory} of its memory ({found['machine']}{remark}; {found['date']})")
+    return f"On other processors, in the same order: {'; '.join(said)}."
 
 
 def _cost(size: dict) -> str:
@@ -197,14 +199,15 @@ def _means(records: Sequence[dict]) -> str:
 
 def with_tables(text: str) -> str:
     """`text` with what stands between the marks of each table made anew."""
-    names = ("results", "growth", "limit", "gpu", "results_amx")
-    results, grown, limited, on_gpu, other = (json.loads((HERE / f"{name}.json").read_text()) for name in names)
+    names = ("results", "growth", "limit", "gpu")
+    results, grown, limited, on_gpu = (json.loads((HERE / f"{name}.json").read_text()) for name in names)
+    others = [json.loads(path.read_text()) for path in HERE.glob("results_*.json")]
     made = {
         "benchmark": [
             benchmark(results),
-            folded("Longer texts, larger batches, what the machine allows, another processor, a GPU"),
+            elsewhere(others),
+            folded("Longer texts, larger batches, what the machine allows, a GPU"),
             f"{growth(grown)} {limit(limited)}",
-            elsewhere(other),
             on_a_gpu(on_gpu),
             "</details>",
         ],

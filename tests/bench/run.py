@@ -62,11 +62,14 @@ def machine() -> dict:
 
 
 def processor() -> str:
-    """Its name where Linux says it, else the architecture."""
+    """Its name where Linux says it, with AMD's family, which the name leaves open; else the architecture."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    lines = [line.partition(":") for line in (info.read_text().splitlines() if info.exists() else [])]
+    found = {name.strip(): value.strip() for name, _, value in reversed(lines)}  # of the first core
+    if "model name" not in found:
+        return platform.machine()
+    family = f" of family {found['cpu family']}" if found.get("vendor_id") == "AuthenticAMD" else ""
+    return found["model name"] + family
 
 
 def table(results: dict) -> str:
