@@ -390,7 +390,7 @@ def test_suggested_batch_and_length_fit_and_one_more_does_not(method):
     rows = {"micro_batch": batch} if method == "qlora" else {}
     more = {"micro_batch": batch + 1} if method == "qlora" else {}
     assert batch > 4 and fits(batch=batch, **rows) and not fits(batch=batch + 1, **more)
-    assert length > 32 and fits(length=length) and not fits(length=length + 4)
+    assert length > 32 and fits(length=length) and not fits(length=length + 1)
 
 
 suggested_length = course_plan.suggested_length
@@ -412,6 +412,30 @@ def test_plan_takes_the_micro_batch_that_fits():
     tight = course_plan.job_of(given, MODELS["GPT-NeoX-20B"], 24_564 * plan.MIB, on_gpu=True)
     roomy = course_plan.job_of(given, MODELS["GPT-NeoX-20B"], 81_559 * plan.MIB, on_gpu=True)
     assert (tight.micro_batch, roomy.micro_batch) == (4, 8)
+
+
+@pytest.mark.parametrize("card", ["12", "t4"])
+def test_what_plan_suggests_fits_when_asked_and_one_more_does_not(card, capsys):
+    asked = ["plan", "--model", "Llama-3.1-8B", "--gpu", card]
+    command.main(asked)
+    batch, length = re.search(r"one at a time: batch (\d+) at .* or length (\d+) at", capsys.readouterr().out).groups()
+    for option, most in (("--batch", batch), ("--length", length)):
+        assert command.main([*asked, option, most]) == 0
+        assert command.main([*asked, option, str(int(most) + 1)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--length", "4096"], "No batch fits at length 4096, one at a time; at batch 16, length"),
+        (["--batch", "4000", "--micro-batch", "8"], "No length fits at batch 4000; at length 32, batch"),
+        (["--gpu", "4"], "take fewer bits, a smaller model, or a larger card"),
+        (["--method", "full"], "take --method ppo, a smaller model"),
+    ],
+)
+def test_plan_that_does_not_fit_says_what_would(given, words, capsys):
+    assert command.main(["plan", "--model", "Llama-3.1-8B", *given]) == 1
+    assert words in capsys.readouterr().out
 
 
 def test_example_of_the_readme_is_what_the_command_prints(capsys):
@@ -443,6 +467,9 @@ def test_plan_reads_only_the_configuration_of_a_folder(tmp_path, capsys):
         (["--gpu", "-1"], "a number of GiB"),
         (["--length", "3"], "at least 4 tokens"),
         (["--method", "full", "--precision", "8bit"], "in fp32 only"),
+        (["--method", "full", "--layers", "top"], "trains all layers"),
+        (["--method", "qlora", "--layers", "all"], "trains all layers"),
+        (["--method", "qlora", "--micro-batch", "1"], "give --batch in place of --micro-batch"),
     ],
 )
 def test_plan_says_what_to_do_about_what_it_cannot_plan(given, words, capsys):

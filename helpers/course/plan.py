@@ -20,18 +20,20 @@ TRAINED = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     models = ", ".join(shapes.MODELS)
-    parser.add_argument("--model", default="SmolLM2-135M", help=f"a folder, a hub id, or one of: {models}")
+    parser.add_argument("--model", default="SmolLM2-135M", help=f"a folder, a hub id, or one of (the first): {models}")
     cards = ", ".join(GPUS)
-    parser.add_argument("--gpu", default="t4", help=f"GiB of memory, cpu (this machine's), or one of: {cards}")
+    parser.add_argument("--gpu", default="t4", help=f"GiB, cpu (this machine's), or one of: {cards} (t4)")
     parser.add_argument("--method", choices=METHODS, default="ppo", help="default: ppo, this course's trainer")
     parser.add_argument("--precision", choices=PRECISIONS, help="default: 8bit for ppo, 4bit for qlora, fp32 for full")
     parser.add_argument(
-        "--layers", choices=("top", "all"), default="top", help="adapted layers (ppo; default: top third)"
+        "--layers", choices=("top", "all"), help="adapted layers (ppo alone; default: the top third)"
     )
     parser.add_argument("--r", type=positive, default=8, help="rank of the adapters (default: 8)")
-    parser.add_argument("--batch", type=positive, default=16, help="sequences a rollout (default: 16)")
+    parser.add_argument("--batch", type=positive, default=16, help="sequences a rollout, of qlora a step (default: 16)")
     parser.add_argument(
-        "--micro-batch", type=positive, help="sequences a training pass (default: what fits, at most 8)"
+        "--micro-batch",
+        type=positive,
+        help="sequences a training pass (default: what fits, at most 8; of qlora, the batch)",
     )
     parser.add_argument("--length", type=positive, default=32, help="tokens of prompt and response (default: 32)")
 
@@ -40,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the plan; return 0 if it fits, 1 if not."""
     shape, (card, capacity) = shape_named(args.model), card_named(args.gpu)
     job = job_of(args, shape, capacity, on_gpu=args.gpu != "cpu")
-    print(report(shape, job, card, capacity))
+    one_at_a_time = args.micro_batch is None and args.method != "qlora"
+    print(report(shape, job, (card, capacity), one_at_a_time))
     return 0 if plan.peak(shape, job)[1] <= capacity else 1
 
 
@@ -48,14 +51,20 @@ def job_of(args: argparse.Namespace, shape: Shape, capacity: int, on_gpu: bool) 
     """What the options ask for; without `--micro-batch`, with the largest one of at most 8 that fits.
 
     Raises:
-        CourseError: full fine-tuning in another precision than fp32, or a sequence without a prompt.
+        CourseError: full fine-tuning in another precision than fp32, an option that the method does not have, or a
+            sequence without a prompt.
     """
     if args.length < 4:
         raise CourseError(f"--length {args.length}: a quarter is the prompt, so it must be at least 4 tokens.")
     precision = args.precision or METHODS[args.method]
     if args.method == "full" and precision != "fp32":
         raise CourseError(f"--method full is planned in fp32 only, as in lesson 0. Leave --precision {precision} out.")
-    job = Job(args.method, precision, args.layers, args.r, args.batch, args.batch, args.length, on_gpu)
+    if args.method != "ppo" and args.layers:
+        raise CourseError(f"--method {args.method} trains all layers. Leave --layers {args.layers} out.")
+    layers = args.layers or "top"
+    job = Job(args.method, precision, layers, args.r, args.batch, args.batch, args.length, on_gpu)
+    if args.method == "qlora" and args.micro_batch:
+        raise CourseError("--method qlora takes its batch in one pass: give --batch in place of --micro-batch.")
     if args.method == "qlora":
         return job
     if args.micro_batch:
@@ -114,15 +123,16 @@ def card_named(gpu: str) -> tuple[str, int]:
     return f"a card of {gib:g} GiB", int(gib * 2**30)
 
 
-def report(shape: Shape, job: Job, card: str, capacity: int) -> str:
-    """The whole answer, as text."""
+def report(shape: Shape, job: Job, card: tuple[str, int], one_at_a_time: bool) -> str:
+    """The whole answer, as text; `one_at_a_time`: what is suggested may go through the model in micro-batches of 1."""
+    name, capacity = card
     phase, total = plan.peak(shape, job)
     lines = plan.phases(shape, job)
     trained = "" if job.method == "full" else f" {job.adapted_layers(shape)} of {shape.layers} layers, r={job.r}"
     text = [
         f"{shape.name}: {shape.parameters / 1e9:.2f} billion weights ({shape.source})",
         f"{TRAINED[job.method]}{trained}; weights in {job.precision}",
-        f"batch {job.batch}, {job.micro_batch} at a time, length {job.length}; {card}: {capacity / MIB:,.0f} MiB",
+        f"batch {job.batch}, {job.micro_batch} at a time, length {job.length}; {name}: {capacity / MIB:,.0f} MiB",
         "",
         *[f"{line:18}{size / MIB:10,.0f} MiB" for line, size in lines[phase].items()],
         f"{'peak, ' + phase:18}{total / MIB:10,.0f} MiB",
@@ -130,31 +140,37 @@ def report(shape: Shape, job: Job, card: str, capacity: int) -> str:
     others = [f"{name} {sum(of.values()) / MIB:,.0f} MiB" for name, of in lines.items() if name != phase]
     if others:
         text += [f"(other phases: {', '.join(others)})"]
-    return "\n".join([*text, "", *verdict(shape, job, total, capacity)])
+    largest = replace(job, micro_batch=1) if one_at_a_time else job
+    return "\n".join([*text, "", *verdict(shape, job, capacity - total, capacity), suggestion(shape, largest, capacity)])
 
 
-def verdict(shape: Shape, job: Job, total: int, capacity: int) -> list[str]:
-    """Whether it fits, by how much, and the largest batch and length that do."""
-    left = capacity - total
+def verdict(shape: Shape, job: Job, left: int, capacity: int) -> list[str]:
+    """Whether it fits, and by how much."""
     if left >= 0:
         said = [f"It fits: {left / MIB:,.0f} MiB are left."]
         if left < 0.05 * capacity:
-            said += ["That is less than 5%: an allocator that leaves gaps may need it. Try a smaller batch first."]
+            said += ["That is less than 5%: an allocator that leaves gaps may need it. Try a smaller micro-batch or batch."]
     else:
         said = [f"It does not fit: {-left / MIB:,.0f} MiB are missing."]
     if shape.family == "gpt_neox" and job.method == "ppo":
         said += ["(On paper: this course's trainer does not run GPT-NeoX models.)"]
+    return said
+
+
+def suggestion(shape: Shape, job: Job, capacity: int) -> str:
+    """The largest batch and length that fit, in micro-batches of the size that the job has."""
     batch, length = suggested_batch(shape, job, capacity), suggested_length(shape, job, capacity)
-    if not batch and not length:
-        alone = plan.peak(shape, replace(job, batch=1, micro_batch=1, length=4))[1]
-        return [
-            *said,
-            f"One sequence of 4 tokens needs {alone / MIB:,.0f} MiB: take fewer bits, a smaller model, or more.",
-        ]
-    more = " or more" if batch == MOST_SEQUENCES else ""
-    most = f"batch {batch}{more} at length {job.length}" if batch else f"no batch at length {job.length}"
-    longest = f"length {length} at batch {job.batch}" if length else f"no length at batch {job.batch}"
-    return [*said, f"The largest that fits: {most}, or {longest}."]
+    way = ", one at a time" if job.micro_batch == 1 < job.batch else ""
+    most = f"batch {batch}{' or more' if batch == MOST_SEQUENCES else ''}"
+    if batch and length:
+        return f"The largest that fits{way}: {most} at length {job.length}, or length {length} at batch {job.batch}."
+    if length:
+        return f"No batch fits at length {job.length}{way}; at batch {job.batch}, length {length} does."
+    if batch:
+        return f"No length fits at batch {job.batch}{way}; at length {job.length}, {most} does."
+    alone = plan.peak(shape, replace(job, batch=1, micro_batch=1, length=4))[1]
+    other = "--method ppo" if job.method == "full" else "fewer bits"
+    return f"One sequence of 4 tokens needs {alone / MIB:,.0f} MiB: take {other}, a smaller model, or a larger card."
 
 
 def suggested_batch(shape: Shape, job: Job, capacity: int) -> int:
@@ -168,9 +184,8 @@ def suggested_batch(shape: Shape, job: Job, capacity: int) -> int:
 
 
 def suggested_length(shape: Shape, job: Job, capacity: int) -> int:
-    """The longest sequences of this batch; 0: none of 4 tokens."""
-    fits = plan.largest(lambda n: plan.peak(shape, replace(job, length=4 * n))[1] <= capacity, MOST_TOKENS // 4)
-    return 4 * fits
+    """The longest sequences of this batch; 0: not even those of 4 tokens."""
+    return plan.largest(lambda n: plan.peak(shape, replace(job, length=max(n, 4)))[1] <= capacity, MOST_TOKENS)
 
 
 def positive(text: str) -> int:

@@ -52,9 +52,9 @@ def bytes_in_8bit_inputs(seed: int) -> dict:
     add("score", "Linear", "weight", [size(30, 40), width], bytes_each=4)
     tied = {**tensors[0], "layer": "lm_head", "kind": "Linear"}
     first = next(tensor for tensor in tensors if tensor["layer"] == "layers.0.up_proj")
-    shared = {**first, "layer": "layers.1.up_proj"}
-    own = [tensor for tensor in tensors if (tensor["layer"], tensor["tensor"]) != ("layers.1.up_proj", "weight")]
-    return {"tensors": [*own, shared, tied], "skipped": ["lm_head", "score", "layers.1.q_proj"]}
+    shares = next(t for t in tensors if (t["layer"], t["tensor"]) == ("layers.1.up_proj", "weight"))
+    shares["address"], shares["bytes_each"] = first["address"], first["bytes_each"]
+    return {"tensors": [*tensors, tied], "skipped": ["lm_head", "score", "layers.1.q_proj"]}
 
 
 def eight_bit_in_eval_inputs(seed: int) -> dict:

@@ -133,7 +133,8 @@ def text_verdict(outputs: dict, due: str, causes: Mapping[str, str], hints: Mapp
     if got == due:
         return Verdict(True, repr(got), repr(due))
     name = causes.get(got, "other_name")
-    return Verdict(False, repr(got), "another name", hints[name], name)
+    said = "a text that is no name here" if got == "other" else repr(got)
+    return Verdict(False, said, "another name", hints[name], name)
 
 
 def texts_verdict(

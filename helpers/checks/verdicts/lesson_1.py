@@ -54,6 +54,8 @@ _INT8_LINEAR_HINTS = {
     "on the way into int8, so on the way out the scale multiplies.",
     "divided_by_127_too_often": "Your values are right but for one 127 (or two): you have {got:.4g}, due is {due:.4g}. "
     "Where a scale is already absmax / 127, the division by 127 is in it.",
+    "float16_first": "x and weight were float16 before they were rounded, as bitsandbytes' own kernel wants them, and "
+    "some of its steps come out otherwise. They are float32: round them as they are.",
     "float16_overflow": "Your result holds infinities: float16 ends at 65,504, and four products of 127 · 127 nearly "
     "reach it. Sum in int32, or in float32.",
     "int8_overflow": "The product was summed in int8. One single product can be 127 * 127 = 16129, int8 ends at 127: "
@@ -125,7 +127,13 @@ def _causes_of_floats(x: Tensor, weight: Tensor) -> Causes:
         ("plain_float", x.double() @ weight.double().T),
         ("weight_in_float", _through_int8(x, x_scale) @ weight.double().T),
         ("x_in_float", x.double() @ _through_int8(weight, weight_scale).T),
+        ("float16_first", _of_halves(x) @ _of_halves(weight).T),
     ]
+
+
+def _of_halves(rows: Tensor) -> Tensor:
+    halves = rows.half().float()
+    return _through_int8(halves, halves.abs().amax(dim=1, keepdim=True))
 
 
 def _causes_of_integers(x: Tensor, weight: Tensor) -> Causes:

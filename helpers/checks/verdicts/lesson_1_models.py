@@ -14,12 +14,15 @@ _BYTES_HINTS = {
     "scales_forgotten": "The scales are missing: each row of a quantized weight keeps its largest magnitude beside "
     "its integers, 4 bytes.",
     "scale_a_column": "A scale belongs to a *row* of the weight, shape[0] of them. You counted shape[1].",
+    "stopped_at_a_repeat": "You stopped at the first address that came twice. What comes after it counts, too: pass over "
+    "that one tensor with continue.",
     "scale_of_one_byte": "You counted one byte for each scale. The integers take one byte; a scale is float32, 4 "
     "bytes.",
     "scale_a_matrix": "You counted one scale for each weight. There is one for each of its *rows*, shape[0] of them.",
     "norms_left_out": "The norms are missing. They stay in their own dtype and take memory, too.",
     "skipped_left_out": "The layers that `skipped` names are missing. They are not quantized, but they are there.",
     "half_scales": "The scales take 4 bytes each, float32, whatever dtype the model came in.",
+    "scales_as_it_came": "The scales take 4 bytes each, float32, whatever dtype the model came in: not bytes_each.",
     "output_layer_quantized": "You quantized what `skipped` names. These layers stay in their own dtype: an output "
     "layer, rounded, would move every probability.",
     "parts_of_names": "You compared parts of names. `skipped` holds whole ones: `score` is not `score_in`, and "
@@ -113,6 +116,7 @@ def _bytes_causes(tensors: list[dict], skipped: list[str], due: float) -> Iterat
         "scales_forgotten": lambda t: 0,
         "scale_a_column": lambda t: 4 * t["shape"][1],
         "half_scales": lambda t: 2 * t["shape"][0],
+        "scales_as_it_came": lambda t: t["bytes_each"] * t["shape"][0],
         "scale_of_one_byte": lambda t: t["shape"][0],
         "scale_a_matrix": lambda t: 4,
     }.items():
@@ -147,12 +151,15 @@ def _bytes_causes(tensors: list[dict], skipped: list[str], due: float) -> Iterat
     one_byte_bias = total(rest=lambda t: prod(t["shape"]) * (1 if t["tensor"] == "bias" else t["bytes_each"]))
     yield from [("biases_quantized", one_byte_bias), ("in_bits", 8 * due)]
     yield from [("in_mib", due / unit) for unit in (2**20, 1e6, 2**10, 1e3)]
+    yield from [("in_mib", due // unit) for unit in (2**20, 1e6, 2**10, 1e3)]
 
 
 def _identity_causes(total: Callable, tensors: list[dict], is_int8: Callable) -> Iterator[tuple[str, float]]:
     """Where one piece of memory counts twice, or two count once: tensors were told apart by something else."""
     once = {tensor["address"]: tensor for tensor in reversed(tensors)}.values()
     repeated = [tensor for tensor in tensors if all(tensor is not first for first in once)]
+    first_repeat = next(place for place, tensor in enumerate(tensors) if tensor in repeated)
+    yield "stopped_at_a_repeat", total(tensors[:first_repeat])
     yield "shared_twice", total([*once, *(tensor for tensor in repeated if is_int8(tensor))])
     yield "tied_twice", total([*once, *(tensor for tensor in repeated if not is_int8(tensor))])
     yield "tied_twice", total(tensors)

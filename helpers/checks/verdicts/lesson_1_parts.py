@@ -51,6 +51,19 @@ _OUTLIER_LINEAR_HINTS = {
     "with >.",
     "first_row_alone": "You chose the columns by the first row of x alone. An outlier may sit in any row: reduce over "
     "dim=0.",
+    "columns_swapped": "You kept the ordinary columns in float and rounded the outliers. It is the columns with a "
+    "magnitude of at least threshold that stay in float.",
+    "outliers_cut": "You cut outliers off at threshold. Their columns stay as they are, in a float product of their "
+    "own.",
+    "outliers_rounded": "Your second product goes through integers, too. Outlier columns stay in float: x[:, outlier] "
+    "as it is, times what the codes stand for.",
+    "scale_for_step": "Your result is 127 times too large, in both products: `scale` is the largest magnitude of a "
+    "row, and a code stands for code * scale / 127.",
+    "divided_by_weight_scale": "`scale` divides where it should multiply, in both products: a code stands for code * "
+    "scale / 127.",
+    "whole_below": "floor takes the whole number below, and ceil the one above. Take the nearest: round.",
+    "steps_of_128": "You count 128 steps. int8 ends at 127, and `codes` are steps of scale / 127: it is 127 on the way "
+    "in and on the way out.",
     "threshold_typed_in": "You compared with 6, the usual threshold. Here it is an argument.",
 }
 
@@ -102,6 +115,11 @@ def _outlier_causes(x: Tensor, codes: Tensor, scale: Tensor, threshold: float) -
         ("x_scale_forgotten", in_int8 / rest.abs().amax(dim=1, keepdim=True) + in_float),
     ]
     yield "codes_divided_once", 127 * in_int8 + in_float
+    yield "columns_swapped", split(~columns)
+    yield "outliers_cut", _through_int8(x.clamp(-threshold, threshold)) @ weight.T
+    yield "outliers_rounded", (_through_int8(kept, least=1e-9) + _through_int8(rest)) @ weight.T
+    yield "scale_for_step", 127 * (in_int8 + in_float)
+    yield "divided_by_weight_scale", (in_int8 + in_float) / scale.double() ** 2
     for name, part in _causes_of_integers(rest, codes.double(), scale.double()):
         yield name, part + in_float
     for name, wrong in (
@@ -125,6 +143,13 @@ def _causes_of_integers(rest: Tensor, codes: Tensor, scale: Tensor) -> Causes:
     yield "one_scale_for_x", (rest.double() / largest).round() @ codes.T * largest * scale / 127
     for steps in (rest / row_scale * 127, rest * 127 / row_scale, rest / (row_scale / 127)):
         yield "codes_truncated", steps.trunc().double() @ codes.T * step * scale / 127
+        yield "whole_below", steps.floor().double() @ codes.T * step * scale / 127
+        yield "whole_below", steps.ceil().double() @ codes.T * step * scale / 127
+    of_128 = (rest.double() / row_scale * 128).round()
+    for integers in (of_128, of_128.clamp(-128, 127), of_128.clamp(-127, 127), (of_128 + 128) % 256 - 128):
+        for divisor in (127 * 128, 127 * 127, 128 * 128):
+            yield "steps_of_128", integers @ codes.T * row_scale.double() * scale / divisor
+    yield "steps_of_128", (rest / step).round() @ codes.T * step * scale / 128
 
 
 def _rounded_again(weight: Tensor, codes: Tensor, scale: Tensor) -> list[Tensor]:
@@ -135,9 +160,9 @@ def _rounded_again(weight: Tensor, codes: Tensor, scale: Tensor) -> list[Tensor]
     return [new[0] * step, new[1] * step, new[0] * old_step, codes.double() * step]
 
 
-def _through_int8(x: Tensor) -> Tensor:
-    """x as its integers give it back, with one scale a row, in float64."""
-    step = x.abs().amax(dim=1, keepdim=True).double() / 127
+def _through_int8(x: Tensor, least: float = 0.0) -> Tensor:
+    """x as its integers give it back, with one scale a row, of at least `least`, in float64."""
+    step = x.abs().amax(dim=1, keepdim=True).double().clamp_min(least) / 127
     return (x.double() / step).round() * step
 
 
@@ -175,6 +200,11 @@ _NF4_HINTS = {
     "where `block_size` belongs, or what follows from it.",
     "levels_typed_in": "This is right for the levels of nf4, and wrong for others: look up and compare in `levels`, as "
     "it is given.",
+    "divided_by_127": "127 belongs to 8 bits. The levels run from -1 to 1, so a level times the scale of its block is "
+    "what comes back.",
+    "farthest": "You took the level that is farthest away: argmax of the distances. The nearest has the smallest.",
+    "without_sign": "Your results are never negative: the sign went with abs(). It belongs to the scale alone, "
+    "blocks.abs().amax(…), and to the distances.",
     "divided_by_scale": "On the way back the level is multiplied by the scale of its block; yours was divided by it.",
 }
 
@@ -254,6 +284,11 @@ def _nf4_causes(weight: Tensor, levels: Tensor, block_size: int) -> Causes:
     few = weight.reshape(-1, weight.shape[1] // block_size)
     yield "count_of_blocks", back(_rounded(few, few.abs().amax(1, keepdim=True), levels))
     yield "as_it_came", weight
+    yield "divided_by_127", back(levels[places] * absmax / 127)
+    yield "farthest", back(levels[(scaled[..., None] - levels).abs().argmax(-1)] * absmax)
+    yield "without_sign", back(_rounded(blocks.abs(), absmax, levels))
+    yield "without_sign", back(levels[places].abs() * absmax)
+    yield "uniform_steps", back(_rounded(blocks, absmax, torch.linspace(-1, 1, 16, dtype=torch.float64)))
     yield "divided_by_scale", back(levels[places] / absmax)
 
 
