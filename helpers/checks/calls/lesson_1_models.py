@@ -58,9 +58,11 @@ def bytes_in_8bit_inputs(seed: int) -> dict:
 
 
 def eight_bit_in_eval_inputs(seed: int) -> dict:
-    """Several draws (`_five_runs`); in the first the run with dropout stands before the one in eval().
+    """Several draws (`_five_runs`); in the first three the run with dropout stands before the one in eval().
 
-    There, too, the mean change beside other texts is largest with dropout, so that a mean of signed changes shows, and
+    Its second call only raises log-probabilities in the first, and only lowers them in the second, and leaves those of
+    the first and the last token: who compares differences with their signs, or of one token, finds that it repeats. In
+    the first, too, the mean change beside other texts is largest with dropout, so that a mean of signed changes shows, and
     with dropout the distance from the original shrinks the most in a batch.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -68,33 +70,50 @@ def eight_bit_in_eval_inputs(seed: int) -> dict:
     draws = [_five_runs(generator, order) for order in orders]
     while not _dropout_comes_first(draws[0]):
         draws[0] = _five_runs(generator, orders[0])
+    for number in (1, 2):
+        while not _is_before("dropout", "8-bit eval", draws[number]):
+            draws[number] = _five_runs(generator, orders[number])
+    for draw, sign in zip(draws, (1, -1)):
+        _change_one_way(draw, sign, generator)
     return {f"draw {number}/{key}": value for number, draw in enumerate(draws) for key, value in draw.items()}
 
 
 def _orders_of_distance(generator: torch.Generator) -> list[dict[str, int]]:
     """For each draw, the place in `_DISTANCES` of each variant. The run in eval() takes each place once.
 
-    In the first draw the run with dropout is farther away than the one in eval(), and so changes more in a batch; in
-    the second it is much closer, and changes less. At each place there is, in one draw at least, a run that neither
+    In the first draw and the third the run with dropout is farther away than the one in eval(), and so changes more in a
+    batch; in the second it is much closer, and in the fourth closer, and changes less. At each place there is, in one draw at least, a run that neither
     other texts nor a second call change.
     """
     while True:
         places = [torch.randperm(len(VARIANTS), generator=generator).tolist() for _ in range(DRAWS)]
         orders = [dict(zip(VARIANTS, of_draw, strict=True)) for of_draw in places]
-        first, second = (order["dropout"] - order["8-bit eval"] for order in orders[:2])
+        first, second, third, fourth = (order["dropout"] - order["8-bit eval"] for order in orders[:4])
         of_eval = {order["8-bit eval"] for order in orders}
         of_steady = {order[variant] for order in orders for variant in ("bf16", "8-bit train", "4-bit")}
-        if len(of_eval) == len(of_steady) == DRAWS and first > 0 and second < -1:
+        if len(of_eval) == len(of_steady) == DRAWS and first > 0 > fourth and second < -1 and third > 0:
             return orders
+
+
+def _is_before(first: str, second: str, draw: dict) -> bool:
+    order = [ways_of(draw)[name] for name in draw["names"]]
+    return order.index(first) < order.index(second)
+
+
+def _change_one_way(draw: dict, sign: int, generator: torch.Generator) -> None:
+    """Let what dropout changes in a second call be up for all tokens, or down, and nothing for the first and last."""
+    name = next(name for name, way in ways_of(draw).items() if way == "dropout")
+    alone, again = (draw[f"{name}: {measured}"] for measured in ("alone", "again"))
+    draw[f"{name}: again"] = alone + sign * (again - alone).abs()
+    draw[f"{name}: again"][[0, -1]] = alone[[0, -1]] + 1e-6 * torch.randn(2, generator=generator)
 
 
 def _dropout_comes_first(draw: dict) -> bool:
     made = ways_of(draw)
-    order = [made[name] for name in draw["names"]]
     of = {way: [draw[f"{name}: {measured}"] for measured in MEASURED] for name, way in made.items()}
     change = {way: (alone - in_a_batch).mean().item() for way, (alone, _, in_a_batch) in of.items()}
     nears = {way: _nears(draw["original"], alone, in_a_batch) for way, (alone, _, in_a_batch) in of.items()}
-    is_before = order.index("dropout") < order.index("8-bit eval")
+    is_before = _is_before("dropout", "8-bit eval", draw)
     is_nearer = bool((nears["dropout"] > nears["8-bit eval"]).all())
     return is_before and is_nearer and change["dropout"] > 1e-4 and change["dropout"] > 2 * change["8-bit eval"]
 

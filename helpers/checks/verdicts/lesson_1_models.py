@@ -202,10 +202,15 @@ _IN_EVAL_HINTS = {
     "them, it seems. They say how much was rounded, not in which mode a run is. What does `eval()` depend on that "
     "`train()` does not?",
     "dropout": "This run changes with the batch, but look at `again`: it changes without any reason, too. Dropout is "
-    "on. In eval() two equal calls give equal results.",
+    "on. In eval() two equal calls give equal results. (If you did look: a mean of changes with their signs is near 0 "
+    "whatever changes, and any() is met by a single token.)",
     "steady": "In this run `alone`, `again` and `in_a_batch` all agree up to 1e-5, as they do with weights in bf16, in "
     "4-bit and in 8-bit in train(). In eval() the outlier columns of *other* rows decide what is rounded in yours: "
     "such a run repeats, and yet changes in a batch.",
+    "signed": "You compare differences with their signs: what only lowers every number looks like no change at all. Take "
+    "abs() first, then the largest of all tokens.",
+    "one_token": "You look at one token. Dropout leaves some as they were, too: a run repeats where all of them agree, so "
+    "take the largest difference of all tokens.",
     "other_name": "That is none of the names of the runs. Return one of the keys of `runs`, letter for letter.",
     "tolerance_too_large": "You found no run in the draws where other texts change the least, in one of them by about "
     "0.02 at the most. Either your tolerance is too large: equal calculations agree up to 1e-5, so 1e-4 is enough. Or "
@@ -234,6 +239,10 @@ def _in_eval_cause(draws: list[dict], made: list[dict[str, str]], picks: Picks) 
     ways = [pick and of_draw[pick] for of_draw, pick in zip(made, picks, strict=True)]
     if any(picks) and list(picks) == [_with_default_tolerance(draw) for draw in draws]:
         return "none_met"
+    if "dropout" in ways and "steady" not in ways:
+        found = [name for name, way in _WAYS_TO_COMPARE if list(picks) == [_first_found(draw, way) for draw in draws]]
+        if found:
+            return found[0]
     if None not in picks:  # a place in that order holds a steady run in some draw, and the one in eval() in another
         return "by_distance" if {"steady"} < set(ways) and _has_one_place(draws, picks) else ""
     changes = {way: [0.0] for way in ("none", "8-bit eval")}  # of the runs in eval() that were missed, and found
@@ -244,6 +253,29 @@ def _in_eval_cause(draws: list[dict], made: list[dict[str, str]], picks: Picks) 
     found = changes["8-bit eval"][1:]
     only_large = not found or max(changes["none"]) < min(found)
     return "tolerance_too_large" if any(ways) and "steady" not in ways and only_large else ""
+
+
+_WAYS_TO_COMPARE = (  # (name of the hint, (what is close, what differs), of the differences of a run)
+    *(
+        ("signed", (lambda d, sign=sign: (sign * d).max() < 1e-4, lambda d, of=of: of(d).max() > 1e-4))
+        for sign in (1, -1)
+        for of in (torch.abs, torch.neg, torch.positive)
+    ),
+    *(
+        ("one_token", (lambda d, at=at: d[at].abs() < 1e-4, lambda d, of=of: of(d).abs().max() > 1e-4))
+        for at in (0, -1)
+        for of in (torch.positive, lambda d, at=at: d[at])
+    ),
+)
+
+
+def _first_found(draw: dict, way: tuple[Callable, Callable]) -> str | None:
+    """The first run that repeats and changes in a batch, by a way to compare."""
+    for name in draw["names"]:
+        alone, again, in_a_batch = (draw[f"{name}: {measured}"] for measured in ("alone", "again", "in_a_batch"))
+        if way[0](again - alone) and way[1](in_a_batch - alone):
+            return name
+    return None
 
 
 def _with_default_tolerance(draw: dict) -> str | None:
