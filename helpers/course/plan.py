@@ -141,7 +141,8 @@ def report(shape: Shape, job: Job, card: tuple[str, int], one_at_a_time: bool) -
     if others:
         text += [f"(other phases: {', '.join(others)})"]
     largest = replace(job, micro_batch=1) if one_at_a_time else job
-    return "\n".join([*text, "", *verdict(shape, job, capacity - total, capacity), suggestion(shape, largest, capacity)])
+    text += ["", *verdict(shape, job, capacity - total, capacity), suggestion(shape, largest, capacity)]
+    return "\n".join(text)
 
 
 def verdict(shape: Shape, job: Job, left: int, capacity: int) -> list[str]:
@@ -149,7 +150,7 @@ def verdict(shape: Shape, job: Job, left: int, capacity: int) -> list[str]:
     if left >= 0:
         said = [f"It fits: {left / MIB:,.0f} MiB are left."]
         if left < 0.05 * capacity:
-            said += ["That is less than 5%: an allocator that leaves gaps may need it. Try a smaller micro-batch or batch."]
+            said += ["That is less than 5%: an allocator that leaves gaps may need it. Try a smaller micro-batch."]
     else:
         said = [f"It does not fit: {-left / MIB:,.0f} MiB are missing."]
     if shape.family == "gpt_neox" and job.method == "ppo":

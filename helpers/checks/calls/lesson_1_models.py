@@ -61,9 +61,9 @@ def eight_bit_in_eval_inputs(seed: int) -> dict:
     """Several draws (`_five_runs`); in the first three the run with dropout stands before the one in eval().
 
     Its second call only raises log-probabilities in the first, and only lowers them in the second, and leaves those of
-    the first and the last token: who compares differences with their signs, or of one token, finds that it repeats. In
-    the first, too, the mean change beside other texts is largest with dropout, so that a mean of signed changes shows, and
-    with dropout the distance from the original shrinks the most in a batch.
+    the first and the last token: who compares differences with their signs, or of one token, finds that it repeats.
+    In the first, too, the mean change beside other texts is largest with dropout, so that a mean of signed changes
+    shows, and with dropout the distance from the original shrinks the most in a batch.
     """
     generator = torch.Generator().manual_seed(seed)
     orders = _orders_of_distance(generator)
@@ -73,7 +73,7 @@ def eight_bit_in_eval_inputs(seed: int) -> dict:
     for number in (1, 2):
         while not _is_before("dropout", "8-bit eval", draws[number]):
             draws[number] = _five_runs(generator, orders[number])
-    for draw, sign in zip(draws, (1, -1)):
+    for draw, sign in zip(draws[:2], (1, -1), strict=True):
         _change_one_way(draw, sign, generator)
     return {f"draw {number}/{key}": value for number, draw in enumerate(draws) for key, value in draw.items()}
 
@@ -81,9 +81,9 @@ def eight_bit_in_eval_inputs(seed: int) -> dict:
 def _orders_of_distance(generator: torch.Generator) -> list[dict[str, int]]:
     """For each draw, the place in `_DISTANCES` of each variant. The run in eval() takes each place once.
 
-    In the first draw and the third the run with dropout is farther away than the one in eval(), and so changes more in a
-    batch; in the second it is much closer, and in the fourth closer, and changes less. At each place there is, in one draw at least, a run that neither
-    other texts nor a second call change.
+    In the first draw and the third the run with dropout is farther away than the one in eval(), and so changes more in
+    a batch; in the second it is much closer, and in the fourth closer, and changes less. At each
+    place there is, in one draw at least, a run that neither other texts nor a second call change.
     """
     while True:
         places = [torch.randperm(len(VARIANTS), generator=generator).tolist() for _ in range(DRAWS)]

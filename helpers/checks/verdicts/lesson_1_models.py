@@ -14,8 +14,8 @@ _BYTES_HINTS = {
     "scales_forgotten": "The scales are missing: each row of a quantized weight keeps its largest magnitude beside "
     "its integers, 4 bytes.",
     "scale_a_column": "A scale belongs to a *row* of the weight, shape[0] of them. You counted shape[1].",
-    "stopped_at_a_repeat": "You stopped at the first address that came twice. What comes after it counts, too: pass over "
-    "that one tensor with continue.",
+    "stopped_at_a_repeat": "You stopped at the first address that came twice. What comes after it counts, too: pass "
+    "over that one tensor with continue.",
     "scale_of_one_byte": "You counted one byte for each scale. The integers take one byte; a scale is float32, 4 "
     "bytes.",
     "scale_a_matrix": "You counted one scale for each weight. There is one for each of its *rows*, shape[0] of them.",
@@ -207,10 +207,10 @@ _IN_EVAL_HINTS = {
     "steady": "In this run `alone`, `again` and `in_a_batch` all agree up to 1e-5, as they do with weights in bf16, in "
     "4-bit and in 8-bit in train(). In eval() the outlier columns of *other* rows decide what is rounded in yours: "
     "such a run repeats, and yet changes in a batch.",
-    "signed": "You compare differences with their signs: what only lowers every number looks like no change at all. Take "
-    "abs() first, then the largest of all tokens.",
-    "one_token": "You look at one token. Dropout leaves some as they were, too: a run repeats where all of them agree, so "
-    "take the largest difference of all tokens.",
+    "signed": "You compare differences with their signs: what only lowers every number looks like no change at all. "
+    "Take abs() first, then the largest of all tokens.",
+    "one_token": "You look at one token. Dropout leaves some as they were, too: a run repeats where all of them agree, "
+    "so take the largest difference of all tokens.",
     "other_name": "That is none of the names of the runs. Return one of the keys of `runs`, letter for letter.",
     "tolerance_too_large": "You found no run in the draws where other texts change the least, in one of them by about "
     "0.02 at the most. Either your tolerance is too large: equal calculations agree up to 1e-5, so 1e-4 is enough. Or "
