@@ -25,18 +25,19 @@ def outlier_linear_inputs(seed: int) -> dict:
 
     Of the outlier columns one has its outliers below -6, one above 6, one between the threshold and 6, and one at the
     threshold itself, each in one row or two; their other values are small. The first row has an outlier, two rows have
-    none, and no row owes its scale to an outlier column's small values. Three rows of the weight do owe theirs to one.
+    none, and no row owes its scale to an outlier column's small values; half of them owe it to a negative value, and
+    one to a value just below the threshold. Three rows of the weight do owe theirs to one.
     """
     generator = torch.Generator().manual_seed(seed)
-    threshold = (3 + torch.rand((), generator=generator)).item()  # of float32: x holds it as it is
+    threshold = (3.3 + 0.6 * torch.rand((), generator=generator)).item()  # of float32: x holds it as it is
     steps = _steps_clear_of_half(6, _WIDTH, generator)
     columns = torch.randperm(_WIDTH, generator=generator)
     outliers, largest = columns[:_OUTLIERS], columns[_OUTLIERS : _OUTLIERS + 6]
     small = torch.randint(-10, 11, (6, _OUTLIERS), generator=generator) + 0.35
     steps[:, outliers] = small.double()
-    steps[torch.arange(6), largest] = 127.0
+    steps[torch.arange(6), largest] = torch.tensor([127.0, -127.0]).double().repeat(3)
     sizes = torch.logspace(-0.5, 0, 6, dtype=torch.float64)[torch.randperm(6, generator=generator)]
-    x = (steps / 127 * sizes[:, None] * 0.45 * threshold).float()
+    x = (steps / 127 * sizes[:, None] * 0.95 * threshold).float()
     rows = torch.cat([torch.zeros(1, dtype=torch.long), 1 + torch.randperm(5, generator=generator)])
     rows[:4] = rows[torch.randperm(4, generator=generator)]
     x[rows[:3], outliers[:3]] = torch.tensor([-9.0, 8.0, 5.0]) + torch.rand(3, generator=generator)

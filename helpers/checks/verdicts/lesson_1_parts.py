@@ -51,6 +51,11 @@ _OUTLIER_LINEAR_HINTS = {
     "with >.",
     "first_row_alone": "You chose the columns by the first row of x alone. An outlier may sit in any row: reduce over "
     "dim=0.",
+    "row_scale_signs": "The scale of a row is its largest *absolute* value. Where that is of a negative number, yours "
+    "is too small, and integers fall below -127: abs() first, then amax.",
+    "other_threshold": "You took out columns that stay below threshold. What counts is the largest magnitude of a "
+    "column, as it is: no square, no norm, and threshold itself, not a part of it.",
+    "subtracted": "You subtract one product from the other. Each has its part of the sum over all columns: add them.",
     "columns_swapped": "You kept the ordinary columns in float and rounded the outliers. It is the columns with a "
     "magnitude of at least threshold that stay in float.",
     "outliers_cut": "You cut outliers off at threshold. Their columns stay as they are, in a float product of their "
@@ -115,6 +120,10 @@ def _outlier_causes(x: Tensor, codes: Tensor, scale: Tensor, threshold: float) -
         ("x_scale_forgotten", in_int8 / rest.abs().amax(dim=1, keepdim=True) + in_float),
     ]
     yield "codes_divided_once", 127 * in_int8 + in_float
+    largest = x.abs().amax(0)
+    for of_column in (x.square().amax(0), x.norm(dim=0), largest / 0.8, largest * threshold / int(threshold)):
+        yield "other_threshold", split(of_column >= threshold)
+    yield from (("subtracted", sign * (in_int8 - in_float)) for sign in (1, -1))
     yield "columns_swapped", split(~columns)
     yield "outliers_cut", _through_int8(x.clamp(-threshold, threshold)) @ weight.T
     yield "outliers_rounded", (_through_int8(kept, least=1e-9) + _through_int8(rest)) @ weight.T
@@ -139,6 +148,11 @@ def _causes_of_integers(rest: Tensor, codes: Tensor, scale: Tensor) -> Causes:
     row_scale = rest.abs().amax(dim=1, keepdim=True)
     step, largest = row_scale.double() / 127, rest.abs().max().double() / 127
     sums = (rest / step).round() @ codes.T
+    signed = rest.amax(dim=1, keepdim=True)
+    codes_of_signed = (rest / signed * 127).round().double()
+    for fitted in (codes_of_signed, codes_of_signed.clamp(-128, 127), codes_of_signed.clamp(-127, 127)):
+        yield "row_scale_signs", fitted @ codes.T * signed.double() / 127 * scale / 127
+    yield "row_scale_signs", ((codes_of_signed + 128) % 256 - 128) @ codes.T * signed.double() / 127 * scale / 127
     yield "codes_overflow", ((sums + 128) % 256 - 128) * step * scale / 127
     yield "one_scale_for_x", (rest.double() / largest).round() @ codes.T * largest * scale / 127
     for steps in (rest / row_scale * 127, rest * 127 / row_scale, rest / (row_scale / 127)):
