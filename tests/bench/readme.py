@@ -41,7 +41,7 @@ def benchmark(results: dict) -> str:
         cells = [title, f"{own_s:.1f}", f"{trl_s:.1f}", time, f"{own_mib:,.0f}", f"{trl_mib:,.0f}", memory, above]
         rows.append("| " + " | ".join(cells) + " |")
     pairs = min(len(found["pairs"]) for found in results["settings"].values())
-    note = f"{pairs} pairs of fresh processes; TRL in micro-batches of {TRL_MICRO_BATCH}. "
+    note = f"{pairs} pairs of fresh processes, ratios are their medians; TRL in micro-batches of {TRL_MICRO_BATCH}. "
     note += f"{results['machine']}; TRL {results['trl']}; {results['date']}."
     return "\n".join(rows) + f"\n\n{note}"
 
