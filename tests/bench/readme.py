@@ -201,7 +201,7 @@ def with_tables(text: str) -> str:
     """`text` with what stands between the marks of each table made anew."""
     names = ("results", "growth", "limit", "gpu")
     results, grown, limited, on_gpu = (json.loads((HERE / f"{name}.json").read_text()) for name in names)
-    others = [json.loads(path.read_text()) for path in HERE.glob("results_*.json")]
+    others = [json.loads(path.read_text()) for path in sorted(HERE.glob("results_*.json"))]
     made = {
         "benchmark": [
             benchmark(results),

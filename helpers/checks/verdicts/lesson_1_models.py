@@ -22,7 +22,6 @@ _BYTES_HINTS = {
     "norms_left_out": "The norms are missing. They stay in their own dtype and take memory, too.",
     "skipped_left_out": "The layers that `skipped` names are missing. They are not quantized, but they are there.",
     "half_scales": "The scales take 4 bytes each, float32, whatever dtype the model came in.",
-    "scales_as_it_came": "The scales take 4 bytes each, float32, whatever dtype the model came in: not bytes_each.",
     "output_layer_quantized": "You quantized what `skipped` names. These layers stay in their own dtype: an output "
     "layer, rounded, would move every probability.",
     "parts_of_names": "You compared parts of names. `skipped` holds whole ones: `score` is not `score_in`, and "
@@ -116,11 +115,11 @@ def _bytes_causes(tensors: list[dict], skipped: list[str], due: float) -> Iterat
         "scales_forgotten": lambda t: 0,
         "scale_a_column": lambda t: 4 * t["shape"][1],
         "half_scales": lambda t: 2 * t["shape"][0],
-        "scales_as_it_came": lambda t: t["bytes_each"] * t["shape"][0],
         "scale_of_one_byte": lambda t: t["shape"][0],
         "scale_a_matrix": lambda t: 4,
     }.items():
         yield name, total(scale=scale)
+    yield "half_scales", total(scale=lambda t: t["bytes_each"] * t["shape"][0])
     for among in (tensors, once, tied_last):
         yield "output_layer_quantized", total(among, int8=is_weight)
     for is_in in _looser_than_in(skipped):
@@ -235,7 +234,8 @@ def eight_bit_in_eval_verdict(inputs: dict, outputs: dict) -> Verdict:
 
 
 def _in_eval_cause(draws: list[dict], made: list[dict[str, str]], picks: Picks) -> str:
-    """What all picks have in common: a place in the order of distances, or that only large changes were seen."""
+    """What all picks have in common: how the differences were compared, a place in the order of distances, or that only
+    large changes were seen."""
     ways = [pick and of_draw[pick] for of_draw, pick in zip(made, picks, strict=True)]
     if any(picks) and list(picks) == [_with_default_tolerance(draw) for draw in draws]:
         return "none_met"

@@ -149,10 +149,9 @@ def _causes_of_integers(rest: Tensor, codes: Tensor, scale: Tensor) -> Causes:
     step, largest = row_scale.double() / 127, rest.abs().max().double() / 127
     sums = (rest / step).round() @ codes.T
     signed = rest.amax(dim=1, keepdim=True)
-    codes_of_signed = (rest / signed * 127).round().double()
-    for fitted in (codes_of_signed, codes_of_signed.clamp(-128, 127), codes_of_signed.clamp(-127, 127)):
+    of_signed = (rest / signed * 127).round().double()
+    for fitted in (of_signed, of_signed.clamp(-128, 127), of_signed.clamp(-127, 127), (of_signed + 128) % 256 - 128):
         yield "row_scale_signs", fitted @ codes.T * signed.double() / 127 * scale / 127
-    yield "row_scale_signs", ((codes_of_signed + 128) % 256 - 128) @ codes.T * signed.double() / 127 * scale / 127
     yield "codes_overflow", ((sums + 128) % 256 - 128) * step * scale / 127
     yield "one_scale_for_x", (rest.double() / largest).round() @ codes.T * largest * scale / 127
     for steps in (rest / row_scale * 127, rest * 127 / row_scale, rest / (row_scale / 127)):

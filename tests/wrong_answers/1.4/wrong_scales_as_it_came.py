@@ -1,4 +1,4 @@
-# hint: scales_as_it_came
+# hint: half_scales
 import torch
 
 
