@@ -408,6 +408,26 @@ def test_plan_prints_its_lines_and_fits_or_not(capsys):
     assert "does not fit" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("model", "card", "options", "fit"),
+    [
+        ("Llama-2-7B", "8", [], ["--precision", "4bit"]),
+        ("Llama-2-7B", "t4", ["--precision", "fp32"], ["--precision", "8bit"]),
+        ("LLaMA-65B", "a6000", ["--method", "qlora", "--precision", "8bit"], ["--precision", "4bit"]),
+        ("Qwen2.5-0.5B", "t4", ["--method", "full"], ["--method", "ppo", "--precision", "8bit"]),
+        ("Llama-3.1-8B", "t4", ["--method", "full"], ["--method", "ppo", "--precision", "8bit"]),
+        ("Qwen3-32B", "t4", [], []),
+        ("LLaMA-65B", "24", ["--method", "qlora"], []),
+    ],
+)
+def test_plan_that_does_not_fit_names_the_precision_that_does(model, card, options, fit, capsys):
+    asked = ["plan", "--model", model, "--gpu", card]
+    assert command.main([*asked, *options]) == 1
+    said = re.findall(r"are missing. With (.*) it fits\.", capsys.readouterr().out)
+    assert said == ([" ".join(fit)] if fit else [])
+    assert not fit or command.main([*asked, *options, *fit]) == 0
+
+
 def test_plan_takes_the_micro_batch_that_fits():
     given = arguments("--length", "24", "--layers", "all", "--r", "16")
     tight = course_plan.job_of(given, MODELS["GPT-NeoX-20B"], 24_564 * plan.MIB, on_gpu=True)
@@ -464,7 +484,7 @@ def test_plan_reads_only_the_configuration_of_a_folder(tmp_path, capsys):
     [
         (["--model", "nonesuch"], "neither in the table"),
         (["--model", "nobody/nothing"], "must be a folder with a config.json, the id of a model on the hub"),
-        (["--gpu", "gtx"], "a number of GiB, cpu, or one of rtx4060"),
+        (["--gpu", "gtx"], "a number of GiB (without a unit), cpu, or one of rtx4060"),
         (["--gpu", "-1"], "a number of GiB"),
         (["--length", "3"], "at least 4 tokens"),
         (["--method", "full", "--precision", "8bit"], "in fp32 only"),

@@ -119,7 +119,7 @@ def card_named(gpu: str) -> tuple[str, int]:
     except ValueError:
         gib = 0
     if not 0 < gib < 10_000:
-        raise CourseError(f"--gpu {gpu}: a number of GiB, cpu, or one of {', '.join(GPUS)}.")
+        raise CourseError(f"--gpu {gpu}: a number of GiB (without a unit), cpu, or one of {', '.join(GPUS)}.")
     return f"a card of {gib:g} GiB", int(gib * 2**30)
 
 
@@ -152,10 +152,20 @@ def verdict(shape: Shape, job: Job, left: int, capacity: int) -> list[str]:
         if left < 0.05 * capacity:
             said += ["That is less than 5%: an allocator that leaves gaps may need it. Try a smaller micro-batch."]
     else:
-        said = [f"It does not fit: {-left / MIB:,.0f} MiB are missing."]
+        said = [f"It does not fit: {-left / MIB:,.0f} MiB are missing.{smaller(shape, job, capacity)}"]
     if shape.family == "gpt_neox" and job.method == "ppo":
         said += ["(On paper: this course's trainer does not run GPT-NeoX models.)"]
     return said
+
+
+def smaller(shape: Shape, job: Job, capacity: int) -> str:
+    """The options with which the same run fits, as a sentence; '' if this course has none."""
+    fewer = PRECISIONS[max(PRECISIONS.index(job.precision) + 1, PRECISIONS.index("8bit")) :]
+    method, option = ("ppo", "--method ppo ") if job.method == "full" else (job.method, "")
+    for precision in fewer:
+        if plan.peak(shape, replace(job, method=method, precision=precision))[1] <= capacity:
+            return f" With {option}--precision {precision} it fits."
+    return ""
 
 
 def suggestion(shape: Shape, job: Job, capacity: int) -> str:

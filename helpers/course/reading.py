@@ -9,6 +9,7 @@ WORDS_A_MINUTE = 200  # adults read non-fiction at 238: Brysbaert (2019), "How m
 LINES_AN_HOUR = 500  # the most that a review should go through: Cohen (2006), "Best Kept Secrets of Peer Code Review"
 SECONDS_A_PREDICTION = 10
 LINKS_AND_MARKS = re.compile(r"\]\([^)]*\)|<[^>]+>|\$[^$]*\$")
+CAN_WAIT = re.compile(r'^\*Can wait: on a first reading, go on at "(.+)"\.\*$', re.MULTILINE)  # below a heading
 WORD = re.compile(r"[A-Za-z0-9][\w'.-]*")
 
 
@@ -31,6 +32,22 @@ def printed(output: NotebookNode) -> str:
     """The text of an output; of a picture, nothing."""
     shown = output.get("data", {})
     return output.get("text", "" if "image/png" in shown else shown.get("text/plain", ""))
+
+
+def sections(lesson: NotebookNode) -> list[list[NotebookNode]]:
+    """The cells of each section, its heading (of level 2) first; what stands before all headings is one as well."""
+    found = [[]]
+    for cell in lesson.cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            found.append([])
+        found[-1].append(cell)
+    return found
+
+
+def first_reading(lesson: NotebookNode) -> NotebookNode:
+    """The lesson without the sections that can wait."""
+    cells = [cell for section in sections(lesson) if not CAN_WAIT.search(section[0].source) for cell in section]
+    return NotebookNode(lesson, cells=cells)
 
 
 def minutes_in_all(lesson: NotebookNode, runs: dict[str, dict]) -> int:
