@@ -63,7 +63,9 @@ def eight_bit_in_eval_inputs(seed: int) -> dict:
     Its second call only raises log-probabilities in the first, and only lowers them in the second, and leaves those of
     the first and the last token: who compares differences with their signs, or of one token, finds that it repeats.
     In the first, too, the mean change beside other texts is largest with dropout, so that a mean of signed changes
-    shows, and with dropout the distance from the original shrinks the most in a batch.
+    shows, and with dropout the distance from the original shrinks the most in a batch. In the third the changes of its
+    second call add up to 0, and beside other texts one token of the run in eval() stays as it was: who compares sums,
+    or wants every token changed, goes wrong there.
     """
     generator = torch.Generator().manual_seed(seed)
     orders = _orders_of_distance(generator)
@@ -75,6 +77,7 @@ def eight_bit_in_eval_inputs(seed: int) -> dict:
             draws[number] = _five_runs(generator, orders[number])
     for draw, sign in zip(draws[:2], (1, -1), strict=True):
         _change_one_way(draw, sign, generator)
+    _add_up_to_0_and_spare_one(draws[2], generator)
     return {f"draw {number}/{key}": value for number, draw in enumerate(draws) for key, value in draw.items()}
 
 
@@ -102,10 +105,20 @@ def _is_before(first: str, second: str, draw: dict) -> bool:
 
 def _change_one_way(draw: dict, sign: int, generator: torch.Generator) -> None:
     """Let what dropout changes in a second call be up for all tokens, or down, and nothing for the first and last."""
-    name = next(name for name, way in ways_of(draw).items() if way == "dropout")
+    name = {way: name for name, way in ways_of(draw).items()}["dropout"]
     alone, again = (draw[f"{name}: {measured}"] for measured in ("alone", "again"))
     draw[f"{name}: again"] = alone + sign * (again - alone).abs()
     draw[f"{name}: again"][[0, -1]] = alone[[0, -1]] + 1e-6 * torch.randn(2, generator=generator)
+
+
+def _add_up_to_0_and_spare_one(draw: dict, generator: torch.Generator) -> None:
+    """Move what dropout changes in a second call to a mean of 0, and let one token in eval() be as it is alone."""
+    named = {way: name for name, way in ways_of(draw).items()}
+    dropout, in_eval = named["dropout"], named["8-bit eval"]
+    change = draw[f"{dropout}: again"].double() - draw[f"{dropout}: alone"]
+    draw[f"{dropout}: again"] = (draw[f"{dropout}: alone"] + change - change.mean()).float()
+    spared = int(torch.randint(1, _TOKENS - 1, (), generator=generator))
+    draw[f"{in_eval}: in_a_batch"][spared] = draw[f"{in_eval}: alone"][spared] + 1e-6
 
 
 def _dropout_comes_first(draw: dict) -> bool:

@@ -1,4 +1,4 @@
-# hint: tolerance_too_large
+# hint: means
 import torch
 
 
