@@ -270,7 +270,7 @@ def _mean(changes: Tensor) -> Tensor:
 
 _FIRST, _LAST = (lambda changes, at=at: changes[at].abs() for at in (0, -1))
 _UP, _DOWN = (lambda changes, sign=sign: (sign * changes).max() for sign in (1, -1))
-_WAYS_TO_COMPARE = (  # (name of the hint, how an answer sums up the changes of `again`, those of `in_a_batch`, its bound)
+_WAYS_TO_COMPARE = (  # (name of the hint, how an answer sums up the changes of `again`, those of `in_a_batch`, a bound)
     *(("signed", repeats, differs, 1e-4) for repeats in (_UP, _DOWN) for differs in (_largest, _UP, _DOWN)),
     *(("one_token", token, differs, 1e-4) for token in (_FIRST, _LAST) for differs in (_largest, token)),
     *(("tolerance_too_large", _largest, _largest, bound) for bound in (0.05, 0.1, 0.2, 0.5)),

@@ -24,7 +24,7 @@ _TRAINED_WEIGHTS_HINTS = {
     "r.",
     "digits_in_the_name": 'You looked for the digits of a block\'s number anywhere in the name: "1" is in "10" and '
     '"11" too. Split the name at its dots and compare whole numbers.',
-    "digits_in_the_list": "You looked for a block's number in the list written as text: \"2\" is in \"[1, 12]\" too. "
+    "digits_in_the_list": 'You looked for a block\'s number in the list written as text: "2" is in "[1, 12]" too. '
     "Compare whole numbers: int(…) in layers_to_transform.",
     "nothing_counted": "No layer met your conditions. A part of a name is a string, and `layers_to_transform` holds "
     'whole numbers: "11" is not 11. (And if the conditions are right: does `return` stand inside the loop?)',

@@ -8,11 +8,9 @@ from torch import Tensor
 
 from helpers.checks.calls.lesson_3_models import tiny_llama
 from helpers.checks.verdicts.compare import Causes, Verdict, agree, cause_of, described, failed, hint_of_kind
-from helpers.checks.verdicts.lesson_3_ppo import (  # noqa: F401, exercises 3.2 to 3.4
-    clipped_loss_verdict,
-    kl_per_position_verdict,
-    token_rewards_verdict,
-)
+from helpers.checks.verdicts.lesson_3_kl import kl_per_position_verdict  # noqa: F401, exercise 3.2
+from helpers.checks.verdicts.lesson_3_loss import clipped_loss_verdict  # noqa: F401, 3.4
+from helpers.checks.verdicts.lesson_3_rewards import token_rewards_verdict  # noqa: F401, 3.3
 from helpers.checks.verdicts.lesson_3_runs import broken_by_verdict, nats_of_dropout_verdict  # noqa: F401, 3.5 and 3.6
 
 _HINTS = {

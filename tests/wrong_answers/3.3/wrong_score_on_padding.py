@@ -1,0 +1,11 @@
+# hint: reward_score_on_padding
+import torch
+
+
+def token_rewards(scores: torch.Tensor, policy_logprobs: torch.Tensor, reference_logprobs: torch.Tensor, mask: torch.Tensor, kl_coef: float) -> torch.Tensor:
+    real = mask[:, -policy_logprobs.shape[1]:]
+    rewards = torch.where(real, -kl_coef * (policy_logprobs - reference_logprobs), 0)
+    last = real.sum(1) - 1
+    ends = real.cumsum(1) == real.sum(1, keepdim=True)
+    rewards = rewards + ends * scores[:, None]
+    return rewards
