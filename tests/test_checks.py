@@ -1,6 +1,7 @@
 """Each wrong answer gets its own hint, each right one passes, whatever the inputs; and the parts stay apart."""
 
 import ast
+import copy
 import re
 from functools import cache
 from pathlib import Path
@@ -39,9 +40,14 @@ def answer_in(path: Path):
 
 
 @cache
+def drawn(exercise_id: str, seed: int) -> dict:
+    return exercise(exercise_id).inputs(seed)
+
+
+@cache
 def verdict_on(path: Path, seed: int):
     asked = exercise(path.parent.name)
-    inputs = asked.inputs(seed)
+    inputs = copy.deepcopy(drawn(asked.id, seed))
     return asked.verdict(inputs, plain.validated(asked.call(answer_in(path), inputs), asked.outputs))  # as in a grading
 
 

@@ -17,6 +17,7 @@ WAYS = ("nothing", "bias", "modules_to_save", "starting adapter", "merged", "dro
 # large a figure is, and not whether it is there, calls these something else.
 GENTLE = ("bias", "starting adapter", "dropout")
 RUNS = (*((way, False) for way in WAYS), *((way, True) for way in GENTLE))
+_RATE, _PAST = 2e-5, 0.1  # of a gentle run: its learning rate, and how far B is from 0 if it has a past
 BROKEN_BY_OUTPUTS = texts_outputs(len(RUNS))
 
 
@@ -45,12 +46,46 @@ def call_nats_of_dropout(answer: Callable, inputs: dict) -> dict:
 
 
 def broken_by_inputs(seed: int) -> dict:
-    """A row of figures (`FIELDS`) for each of `RUNS`, in an order that the seed decides."""
+    """A row of figures (`FIELDS`) for each of `RUNS`, in an order that the seed decides.
+
+    No size of a figure tells a way: each run has a model of its own size and an adapter of its own rank. Biases are more
+    numbers than the adapter's by a larger factor than a copied layer in one run, and by a smaller one in another; the
+    healthy run trains more numbers, and goes on longer, than most. The gentle biases move the original nearly as far as
+    the merge does. The first KL of the gentle starting adapter is about that of the gentle dropout, above 0.01, and the
+    ratios of that one are within 0.82 to 1.18; the other dropout is gentle, too, and smaller.
+    """
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(RUNS), generator=generator).tolist()
     start = int(torch.randint(2**31, (), generator=generator))
-    rows = [list(short_run(RUNS[place][0], start, gentle=RUNS[place][1]).values()) for place in order]
-    return {"runs": torch.tensor(rows, dtype=torch.float64)}
+    sizes = {run: _sizes(run, generator) for run in RUNS}
+    found = {run: short_run(run[0], start, gentle=run[1], **sizes[run]) for run in RUNS}
+    bias, past, dropout = ((way, True) for way in GENTLE)
+    found["dropout", False] = short_run("dropout", start, gentle=True, **sizes["dropout", False])
+    again = start
+    while not (0.82 < found[dropout]["first_ratio_min"] and found[dropout]["first_ratio_max"] < 1.18):
+        again += 1
+        found[dropout] = short_run("dropout", again, gentle=True, **sizes[dropout])
+    near, kl = (0.6 + 0.3 * torch.rand(2, generator=generator)).tolist()
+    share = near * found["merged", False]["off_moved"] / found[bias]["off_moved"]
+    found[bias] = short_run("bias", start, gentle=True, **sizes[bias], rate=share * _RATE)
+    share = 0.02 * kl / found[past]["first_kl"]
+    found[past] = short_run("starting adapter", start, gentle=True, **sizes[past], past=share**0.5 * _PAST)
+    return {"runs": torch.tensor([list(found[RUNS[place]].values()) for place in order], dtype=torch.float64)}
+
+
+def _sizes(run: tuple[str, bool], generator: torch.Generator) -> dict[str, int]:
+    """Rank, width, vocabulary and steps of a run, drawn, save for those that `broken_by_inputs` speaks of."""
+    r, width, vocabulary = (int(torch.randint(*ends, (), generator=generator)) for ends in ((1, 5), (8, 17), (20, 60)))
+    fixed = {
+        ("nothing", False): {"r": 4, "width": 32, "steps": 6},
+        ("bias", False): {"r": 1},
+        ("bias", True): {"r": 4},
+        ("modules_to_save", False): {"r": 3, "steps": 2},
+        ("starting adapter", True): {"width": 16},
+        ("dropout", False): {"width": 16},
+        ("dropout", True): {"width": 48},
+    }
+    return {"r": r, "width": 2 * width, "vocabulary": vocabulary, "steps": 3, **fixed.get(run, {})}
 
 
 def call_broken_by(answer: Callable, inputs: dict) -> dict:
@@ -58,7 +93,9 @@ def call_broken_by(answer: Callable, inputs: dict) -> dict:
     return call_for_texts(answer, (dict(zip(FIELDS, row, strict=True)) for row in inputs["runs"].tolist()))
 
 
-def short_run(way: str, seed: int, gentle: bool = False, steps: int = 3) -> dict[str, float]:
+def short_run(
+    way: str, seed: int, gentle: bool = False, steps: int = 3, rate: float | None = None, **sizes
+) -> dict[str, float]:
     """Train a tiny GPT-2 with an adapter for a few steps, its reference broken in one way, and note what a log would.
 
     Args:
@@ -66,6 +103,8 @@ def short_run(way: str, seed: int, gentle: bool = False, steps: int = 3) -> dict
         seed: of weights and tokens.
         gentle: break it as little as a log can show: smaller weights, less dropout, a lower learning rate.
         steps: updates.
+        rate: learning rate, in the place of the usual one.
+        sizes: of `tiny_policy`.
 
     Returns:
         A number for each of `FIELDS`; KL in nats a response, `off_moved` in logits, `trained` and `in_adapter` counts.
@@ -75,8 +114,8 @@ def short_run(way: str, seed: int, gentle: bool = False, steps: int = 3) -> dict
         warnings.filterwarnings("ignore", "Careful, disabling adapter layers", UserWarning)
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         torch.manual_seed(seed)
-        model = tiny_policy(way, gentle)
-        tokens = torch.randint(3, 53, (4, 12))
+        model = tiny_policy(way, gentle, **sizes)
+        tokens = torch.randint(3, model.config.vocab_size, (4, 12))
         with torch.no_grad(), model.disable_adapter():
             off = model.eval()(input_ids=tokens).logits
         model.train()
@@ -88,7 +127,8 @@ def short_run(way: str, seed: int, gentle: bool = False, steps: int = 3) -> dict
             "first_ratio_min": ratios.min().item(),
             "first_ratio_max": ratios.max().item(),
         }
-        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=2e-5 if gentle else 0.02)
+        rate = rate or (_RATE if gentle else 0.02)
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=rate)
         for _ in range(steps):
             _step(model, tokens, optimizer, merging=way == "merged")
         trained = {name: p.numel() for name, p in model.named_parameters() if p.requires_grad}
@@ -100,24 +140,30 @@ def short_run(way: str, seed: int, gentle: bool = False, steps: int = 3) -> dict
     return found
 
 
-def tiny_policy(way: str, gentle: bool = False):
-    """A GPT-2 in bfloat16, whose layers have biases, with LoRA on its attention; B is zero unless it has a past."""
+def tiny_policy(
+    way: str, gentle: bool = False, r: int = 2, width: int = 16, vocabulary: int = 53, past: float | None = None
+):
+    """A GPT-2 in bfloat16, whose layers have biases, with LoRA on its attention; B is zero unless it has a past.
+
+    `past` is the spread of B then, in the place of the usual one.
+    """
     from peft import LoraConfig, get_peft_model
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    size, past, p = (0.02, 0.5, 0.05) if gentle else (0.2, 0.2, 0.1)
+    size, usual, p = (0.02, _PAST, 0.05) if gentle else (0.2, 0.2, 0.1)
     p = p if way == "dropout" else 0.0
-    sizes = {"n_layer": 2, "n_embd": 16, "n_head": 2, "vocab_size": 53, "n_positions": 16, "initializer_range": size}
+    sizes = {"n_layer": 2, "n_embd": width, "n_head": 2, "vocab_size": vocabulary, "n_positions": 16}
+    sizes |= {"initializer_range": size}
     special = {"bos_token_id": 1, "eos_token_id": 2, "tie_word_embeddings": False}
     config = GPT2Config(**sizes, **special, resid_pdrop=p, embd_pdrop=p, attn_pdrop=p)
     base = GPT2LMHeadModel(config).to(torch.bfloat16)
     options = {"bias": {"bias": "all"}, "modules_to_save": {"modules_to_save": ["lm_head"]}}.get(way, {})
-    lora = LoraConfig(r=2, lora_alpha=8, target_modules=["c_attn"], fan_in_fan_out=True, **options)
+    lora = LoraConfig(r=r, lora_alpha=8, target_modules=["c_attn"], fan_in_fan_out=True, **options)
     model = get_peft_model(base, lora)
     if way == "starting adapter":
         for name, parameter in model.named_parameters():
             if ".lora_B." in name:
-                torch.nn.init.normal_(parameter, std=past)
+                torch.nn.init.normal_(parameter, std=past or usual)
     return model
 
 

@@ -37,8 +37,8 @@ _HINTS = {
     "reward_scores_whitened": "You centred or whitened the scores. They come as they are to be added: what is whitened, "
     "once for a rollout, is the advantages.",
     "reward_mask_upside_down": "You kept the padding and dropped the tokens: mask is true where a token is real.",
-    "reward_score_on_padding": "The score also stands on the padding behind the last token: a count of tokens that "
-    "goes on (cumsum) has its last value there, too. One place in each row.",
+    "reward_score_on_padding": "The score also stands on the padding behind the last token: a count of tokens "
+    "that goes on (cumsum) has its last value there, too. One place in each row.",
     "reward_last_that_pays": "You looked for the last token by what it pays. A token that has not drifted pays 0, as "
     "all do at the first update: go by the mask.",
     "reward_one_column": "The score stands in the same column of every row, where the longest response ends. Each row "

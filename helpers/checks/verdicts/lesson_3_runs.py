@@ -40,8 +40,8 @@ _RUN_HINTS = {
     "dropout_missed": "One run's ratios are not 1 although nothing had been updated. Then two passes of one model "
     "disagree, and there is just one thing that makes a pass random.",
     "dropout_is_no_start": "You call a run 'starting adapter' whose first ratios are not 1. Its KL is not 0 either, "
-    "but that has the same reason: two passes of one model disagree. Ask about the ratios first, and closely: 0.97 to "
-    "1.04 is not 1.",
+    "but that has the same reason: two passes of one model disagree. Ask about the ratios first, and closely: 1.04 is "
+    "not 1.",
     "start_missed": "One run's KL is not 0 at the first batch, however small, while its ratios are 1: the policy "
     "agrees with itself, and not with its reference. They were different models before the run began.",
     "start_is_no_dropout": "You call a run 'dropout' whose first ratios are 1 to the last digit: two passes agree. "
