@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.lesson_3_models import counted_rows, model_weights, policy_model
+from helpers.checks.calls.lesson_3_models import changed, counted_tokens, model_weights, policy_model, state_of
 from helpers.checks.calls.observe import NUMBER_OUTPUTS, call_for_number, call_for_texts, texts_outputs
 
-NATS_OF_DROPOUT_OUTPUTS = {**NUMBER_OUTPUTS, "rows_read": int, "passes": int, "mode_changed": bool}
+# "tokens_read": in all passes; "seeded": with another seed than the call began with; "left": what of the model is
+# another than before, or "nothing".
+NATS_OF_DROPOUT_OUTPUTS = {**NUMBER_OUTPUTS, "tokens_read": int, "passes": int, "seeded": bool, "left": str}
 FIELDS = ("first_kl", "first_ratio_min", "first_ratio_max", "last_kl", "trained", "in_adapter", "off_moved")
 WAYS = ("nothing", "bias", "modules_to_save", "starting adapter", "merged", "dropout")
 # Gentle runs: ratios within the clip range, a KL far below 1 nat, biases that move less than a merge does. Who asks how
@@ -34,25 +36,28 @@ def nats_of_dropout_inputs(seed: int) -> dict:
 def call_nats_of_dropout(answer: Callable, inputs: dict) -> dict:
     """Call it with a model that arrives in training mode, and random numbers that depend on the inputs alone."""
     model = policy_model(inputs)
+    before = state_of(model)
 
     def with_model(tokens: Tensor):
         return answer(model, tokens)
 
-    with torch.random.fork_rng(devices=[]), counted_rows(model) as rows_read:
+    with torch.random.fork_rng(devices=[]), torch.enable_grad(), counted_tokens(model) as read:
         torch.manual_seed(inputs["draw"])
         found = call_for_number(with_model, {"tokens": inputs["tokens"]})
-    changed = not all(module.training for module in model.modules())
-    return {**found, "rows_read": sum(rows_read), "passes": len(rows_read), "mode_changed": changed}
+        seeded = torch.initial_seed() != inputs["draw"]
+        left = changed(before, state_of(model))
+    read = {"tokens_read": sum(read), "passes": len(read)}
+    return {**found, **read, "seeded": seeded, "left": left[0] if left else "nothing"}
 
 
 def broken_by_inputs(seed: int) -> dict:
     """A row of figures (`FIELDS`) for each of `RUNS`, in an order that the seed decides.
 
-    No size of a figure tells a way: each run has a model of its own size and an adapter of its own rank. Biases are more
-    numbers than the adapter's by a larger factor than a copied layer in one run, and by a smaller one in another; the
-    healthy run trains more numbers, and goes on longer, than most. The gentle biases move the original nearly as far as
-    the merge does. The first KL of the gentle starting adapter is about that of the gentle dropout, above 0.01, and the
-    ratios of that one are within 0.82 to 1.18; the other dropout is gentle, too, and smaller.
+    No size of a figure tells a way. Each run has a model of its own size and an adapter of its own rank: biases are
+    more numbers than the adapter's by a larger factor than a copied layer in one run, and by a smaller one in another,
+    and the healthy run trains more, and goes on longer, than most. The gentle biases move the original nearly as far
+    as the merge does. The first KL of the gentle starting adapter is about that of the gentle dropout, above 0.01, and
+    the ratios of that one are within 0.82 to 1.18; the other dropout is gentle, too, and smaller.
     """
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(RUNS), generator=generator).tolist()
@@ -62,7 +67,7 @@ def broken_by_inputs(seed: int) -> dict:
     bias, past, dropout = ((way, True) for way in GENTLE)
     found["dropout", False] = short_run("dropout", start, gentle=True, **sizes["dropout", False])
     again = start
-    while not (0.82 < found[dropout]["first_ratio_min"] and found[dropout]["first_ratio_max"] < 1.18):
+    while found[dropout]["first_ratio_min"] < 0.82 or found[dropout]["first_ratio_max"] > 1.18:
         again += 1
         found[dropout] = short_run("dropout", again, gentle=True, **sizes[dropout])
     near, kl = (0.6 + 0.3 * torch.rand(2, generator=generator)).tolist()

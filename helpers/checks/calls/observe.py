@@ -68,8 +68,9 @@ def kind_of_error(error: Exception) -> str:
 
 
 def call_for_text(answer: Callable, inputs: dict) -> dict:
-    """The same, for a name out of a few; "other" where it is no short name."""
+    """The same, for a name out of a few; "other" where it is no short name. A text of numpy counts as one."""
     value, changed = _called(answer, inputs)
+    value = value.item() if type(value) is numpy.str_ else value
     is_text = type(value) is str and re.fullmatch(r"\w[\w (),]{0,59}", value, re.ASCII) is not None
     return {"output": value if is_text else "other", "kind": kind(value), "inputs_changed": changed}
 

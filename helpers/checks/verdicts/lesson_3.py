@@ -33,8 +33,22 @@ _HINTS = {
     "without what LoRA was set to. Remember each p before you set it to 0, and put it back.",
     "trainable_changed": "Other parameters are trainable now than before the call. Nothing here needs "
     "`requires_grad_`: for the reference, torch.no_grad() keeps gradients out.",
-    "weights_changed": "Weights of the model are not what they were. Merging and unmerging rounds them, so the "
-    "reference drifts a little with each call. Switch the adapter off instead.",
+    "weights_changed": "Weights of the model are not what they were: you wrote to them, or merged and unmerged, which "
+    "rounds them, so that the reference drifts a little with each call. Switch the adapter off instead.",
+    "scaling_changed": "The adapter counts by another factor afterwards than before: you changed `scaling`. Switch the "
+    "adapter off instead, with model.disable_adapter().",
+    "gradients_changed": "The gradients that the parameters held before the call are others now, or gone: backward() "
+    "or zero_grad() is the caller's to run. Return the log-probabilities, with their graph.",
+    "autograd_changed": "After your function no tensor gets a gradient any more: torch.set_grad_enabled(False) was "
+    "never undone. `with torch.no_grad():` ends with its block.",
+    "gradient_fails": "Your policy's gradient cannot be computed: weights that its graph needs were written over, or a "
+    "backward() has used it up. Read the reference without writing to the model: model.disable_adapter().",
+    "other_gradient": "Right figures, but the policy's gradient is another than is due: a part of it was cut off, by "
+    "detach() or requires_grad, or counted twice. Logit and normalizer both come from the model.",
+    "reference_of_other_tokens": "Asked about other tokens, your reference is still that of the first ones: it was "
+    "kept from call to call. Run its pass anew each time.",
+    "tokens_changed": "`tokens` are not what they were before the call: an operation that ends in _ (or x[…] =) writes "
+    "into the caller's tensor. Make a new one.",
     "dropout_left_on": "Called twice on the same tokens, your policy gives two answers: LoRA's dropout is still on. "
     "PPO's first ratio would not be 1. Use model.eval() around both passes, or set every dropout's p to 0, and put "
     "back what you changed.",
@@ -72,6 +86,13 @@ _HINTS = {
 _SEEN = {  # where the figures are right, what was seen instead and what is due
     "not_a_pair": ("not two results", "policy and reference"),
     "pair_in_a_tuple": ("not two results", "policy and reference"),
+    "scaling_changed": ("another scaling of the adapter afterwards", "the one it came with"),
+    "gradients_changed": ("other gradients at the parameters", "those that were there"),
+    "autograd_changed": ("autograd switched off", "as it was"),
+    "gradient_fails": ("a policy whose gradient fails", "one that can be trained"),
+    "other_gradient": ("another gradient at the adapter", "that of the log-probabilities"),
+    "reference_of_other_tokens": ("the first call's reference", "one for the tokens given"),
+    "tokens_changed": ("other tokens afterwards", "tokens as they came"),
     "adapters_left_off": ("a model without its adapter afterwards", "its adapter on, as it came"),
     "mode_changed": ("a model in another mode afterwards", "training mode, as it came"),
     "dropout_changed": ("other dropout afterwards", "every p as it came"),
@@ -87,9 +108,10 @@ _SEEN = {  # where the figures are right, what was seen instead and what is due
 
 def policy_and_reference_logprobs_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against two separate models without peft: the base, and the base with the adapter added to its weights."""
-    logits = {"policy": _logits(inputs, adapted=True), "reference": _logits(inputs, adapted=False)}
+    with torch.no_grad():
+        logits = {"policy": _logits(inputs, adapted=True), "reference": _logits(inputs, adapted=False)}
     due = {name: _next_token_logprobs(values, inputs["tokens"]) for name, values in logits.items()}
-    name, part = _fault(inputs["tokens"], outputs, due, logits)
+    name, part = _fault(inputs, outputs, due, logits)
     if not name:
         return Verdict(True, _both(outputs), _both(due))
     verdict = failed(name, _shown(name, outputs, part), due[part], _HINTS)
@@ -105,8 +127,9 @@ def _shown(name: str, outputs: dict, part: str) -> Tensor | str:
     return outputs[f"{part}_kind"] if outputs[f"{part}_kind"] != "Tensor" else outputs[part]
 
 
-def _fault(tokens: Tensor, outputs: dict, due: dict, logits: dict) -> tuple[str, str]:
+def _fault(inputs: dict, outputs: dict, due: dict, logits: dict) -> tuple[str, str]:
     """The name of what is wrong, '' for nothing, and which of the two results shows it."""
+    tokens = inputs["tokens"]
     if outputs["kind"] != "pair":
         return ("pair_in_a_tuple" if outputs["kind"] in ("a tuple of 1", "a list of 1") else "not_a_pair"), "policy"
     for part in due:
@@ -123,20 +146,27 @@ def _fault(tokens: Tensor, outputs: dict, due: dict, logits: dict) -> tuple[str,
             if agree(outputs[part], due[other]):
                 return {"policy": "adapter_off_in_both", "reference": "adapter_still_on"}[part], part
             return cause_of(outputs[part], _causes(logits[part], due[part], tokens)), part
-    return _fault_of_right_figures(tokens, outputs)
+    return _fault_of_right_figures(inputs, outputs)
 
 
-def _fault_of_right_figures(tokens: Tensor, outputs: dict) -> tuple[str, str]:
+def _fault_of_right_figures(inputs: dict, outputs: dict) -> tuple[str, str]:
     for part in ("policy", "reference"):
         if outputs[part].dtype != torch.float32:
             return "dtype", part
-    if outputs["rows_read"] < 2 * len(tokens):
+    if outputs["tokens_read"] < 2 * (inputs["tokens"].numel() - len(inputs["tokens"])):
         return "copied", "policy"
     if not outputs["policy_has_gradient"]:
         return "policy_has_no_gradient", "policy"
     if outputs["reference_has_gradient"]:
         return "reference_has_gradient", "reference"
-    return ("", "") if outputs["policy_reaches_adapter"] else ("policy_not_of_the_model", "policy")
+    other = inputs["tokens"].flip(0, 1)
+    if not agree(
+        outputs["other_reference"], _next_token_logprobs(_logits(inputs, adapted=False, tokens=other).detach(), other)
+    ):
+        return "reference_of_other_tokens", "reference"
+    if not outputs["policy_gradient"].any():
+        return "policy_not_of_the_model", "policy"
+    return ("", "") if agree(outputs["policy_gradient"], _gradient(inputs)) else ("other_gradient", "policy")
 
 
 def _fault_of_shape(got: torch.Size, due: torch.Size, tokens: torch.Size) -> str:
@@ -149,11 +179,13 @@ def _fault_of_shape(got: torch.Size, due: torch.Size, tokens: torch.Size) -> str
 
 def _fault_of_model(outputs: dict) -> str:
     faults = {
-        "adapters_left_off": not outputs["adapter_on"],
-        "mode_changed": outputs["mode_changed"],
-        "dropout_changed": outputs["dropout_changed"],
-        "trainable_changed": outputs["trainable_changed"],
+        "adapters_left_off": outputs["adapter_changed"],
+        "tokens_changed": outputs["tokens_changed"],
+        **{f"{part}_changed": outputs[f"{part}_changed"] for part in ("mode", "dropout", "scaling", "trainable")},
+        "gradients_changed": outputs["gradients_changed"],
+        "autograd_changed": outputs["autograd_changed"],
         "weights_changed": outputs["weights_changed"],
+        "gradient_fails": outputs["gradient_fails"],
         "dropout_left_on": outputs["policy_varies"],
     }
     return next((name for name, is_so in faults.items() if is_so), "")
@@ -175,17 +207,27 @@ def _causes(logits: Tensor, due: Tensor, tokens: Tensor) -> Causes:
     ]
 
 
-def _logits(inputs: dict, adapted: bool) -> Tensor:
+def _logits(inputs: dict, adapted: bool, tokens: Tensor | None = None, adapter: dict | None = None) -> Tensor:
+    """Of a model without peft, in float64; `adapter`: the A and B to add, in the place of those of the inputs."""
     weights = {name[5:]: tensor.double() for name, tensor in inputs.items() if name.startswith("base.")}
-    if adapted:
-        scale = inputs["lora_alpha"] / inputs["r"]
-        for name in [name[5:-2] for name in inputs if name.startswith("lora.") and name.endswith(".A")]:
-            lora_A, lora_B = inputs[f"lora.{name}.A"].double(), inputs[f"lora.{name}.B"].double()
-            weights[f"{name}.weight"] = weights[f"{name}.weight"] + scale * lora_B @ lora_A
-    model = tiny_llama().double().eval()
-    model.load_state_dict(weights)
-    with torch.no_grad():
-        return model(input_ids=inputs["tokens"]).logits
+    adapter = adapter or _adapter(inputs)
+    for name in {name.rpartition(".")[0] for name in adapter} if adapted else ():
+        change = inputs["lora_alpha"] / inputs["r"] * adapter[f"{name}.B"] @ adapter[f"{name}.A"]
+        weights[f"{name}.weight"] = weights[f"{name}.weight"] + change
+    given = {"input_ids": inputs["tokens"] if tokens is None else tokens}
+    return torch.func.functional_call(tiny_llama().double().eval(), weights, kwargs=given).logits
+
+
+def _adapter(inputs: dict) -> dict[str, Tensor]:
+    return {name[5:]: tensor.double() for name, tensor in inputs.items() if name.startswith("lora.")}
+
+
+def _gradient(inputs: dict) -> Tensor:
+    """Of the sum of the policy's log-probabilities, with respect to each A and B in turn."""
+    adapter = {name: tensor.requires_grad_() for name, tensor in _adapter(inputs).items()}
+    logprobs = _logits(inputs, adapted=True, adapter=adapter)[:, :-1].log_softmax(-1)
+    chosen = logprobs.gather(-1, inputs["tokens"][:, 1:, None]).sum()
+    return torch.cat([gradient.flatten() for gradient in torch.autograd.grad(chosen, list(adapter.values()))])
 
 
 def _next_token_logprobs(logits: Tensor, tokens: Tensor) -> Tensor:

@@ -34,8 +34,8 @@ _HINTS = {
     "from the inputs, such as policy_logprobs.shape[1].",
     "reward_score_bounded": "The score came in as one number and went out as another: cut off at a bound, without its "
     "sign, or 0 where it was below 0. A bad text has a score below 0, and the policy must feel it. Add it as it is.",
-    "reward_scores_whitened": "You centred or whitened the scores. They come as they are to be added: what is whitened, "
-    "once for a rollout, is the advantages.",
+    "reward_scores_whitened": "You centred or whitened the scores. They come as they are to be added: what is "
+    "whitened, once for a rollout, is the advantages.",
     "reward_mask_upside_down": "You kept the padding and dropped the tokens: mask is true where a token is real.",
     "reward_score_on_padding": "The score also stands on the padding behind the last token: a count of tokens "
     "that goes on (cumsum) has its last value there, too. One place in each row.",

@@ -24,15 +24,29 @@ _NATS_HINTS = {
     "nats_of_ratio": "This is how far the ratio is from 1, on average. Close, but nats are differences before exp().",
     "nats_squared": "You squared the differences. Their absolute values are asked for.",
     "nats_in_bits": "These are bits: logarithms to base 2. The course counts in nats.",
-    "nats_against_reference": "Your second pass ran with the adapter off, so this compares policy and reference. Both "
-    "passes are the policy's: the question is what differs when *nothing* has changed.",
+    "nats_against_reference": "One of your passes ran with the adapter off, so this compares policy and reference. "
+    "Both passes are the policy's: the question is what differs when *nothing* has changed.",
     "nats_against_eval": "You compared a pass with dropout and one without. A trainer that forgets dropout has it in "
     "both passes, drawn anew: leave the mode as it is.",
-    "nats_of_other_passes": "None of the usual slips; but the model was asked {passes} times, for {rows} rows. Dropout "
-    "is drawn anew in each pass, so what is due are exactly two passes, each over `tokens` as they came.",
+    "nats_of_other_passes": "None of the usual slips; but the model was asked {passes} times, and read {read} tokens "
+    "in all. Dropout is drawn anew in each pass, so what is due are exactly two passes, each over `tokens` as they "
+    "came, {due} in all.",
+    "nats_seeded": "You set a seed. With the same one before both passes they draw the same dropout, and nothing "
+    "differs; with one before the first, another than the check's. Ask twice, and change nothing in between.",
     "mode_changed": "Right, but the model came in training mode and is in another now: what follows would run without "
     "its dropout. Put it back, or leave it alone: nothing here needs another mode.",
+    "nats_left_changed": "Right, but the model is not as it came: {left}. A measurement leaves what it measures alone.",
     "nats_not_shifted": "Off by one: the logits at position t are about the token at t + 1.",
+}
+
+_LEFT = {
+    "adapter": "its adapter is off, merged or gone",
+    "dropout": "it has another dropout",
+    "scaling": "its adapter counts by another factor",
+    "trainable": "other parameters are trainable",
+    "weights": "its weights are others",
+    "gradients": "its parameters hold gradients",
+    "autograd": "after torch.set_grad_enabled(False) no tensor gets a gradient any more",
 }
 
 _RUN_HINTS = {
@@ -89,11 +103,15 @@ def nats_of_dropout_verdict(inputs: dict, outputs: dict) -> Verdict:
     tokens = inputs["tokens"]
     due = (_chosen(second, tokens).log() - _chosen(first, tokens).log()).abs().mean().item()
     verdict = number_verdict(outputs, due, _nats_causes(inputs, first, second), _NATS_HINTS)
-    if verdict.passed and outputs["mode_changed"]:
-        return Verdict(False, "a model in another mode", "as it came", _NATS_HINTS["mode_changed"], "mode_changed")
-    asked = outputs["passes"], outputs["rows_read"]
-    if verdict.hint_name == "unknown_number" and asked != (2, 2 * len(tokens)):
-        hint = _NATS_HINTS["nats_of_other_passes"].format(passes=asked[0], rows=asked[1])
+    if verdict.passed and (left := outputs["left"]) != "nothing":
+        name = "mode_changed" if left == "mode" else "nats_left_changed"
+        hint = _NATS_HINTS[name].format(left=_LEFT.get(left, left))
+        return Verdict(False, "a model that is another now", "as it came", hint, name)
+    if not verdict.passed and outputs["kind"] == "number" and outputs["seeded"]:
+        return replace(verdict, hint=_NATS_HINTS["nats_seeded"], hint_name="nats_seeded")
+    asked = outputs["passes"], outputs["tokens_read"]
+    if verdict.hint_name == "unknown_number" and asked != (2, 2 * tokens.numel()):
+        hint = _NATS_HINTS["nats_of_other_passes"].format(passes=asked[0], read=asked[1], due=2 * tokens.numel())
         return replace(verdict, hint=hint, hint_name="nats_of_other_passes")
     return verdict
 

@@ -1,0 +1,18 @@
+# hint: weights_changed
+import torch
+
+
+def policy_and_reference_logprobs(model, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def logprobs():
+        logits = model(input_ids=tokens).logits[:, :-1]
+        return logits.log_softmax(-1).gather(-1, tokens[:, 1:, None]).squeeze(-1)
+
+    training = model.training
+    model.eval()
+    policy = logprobs()
+    with torch.no_grad():
+        for n, p in model.named_parameters():
+            if 'lora_B' in n: p.zero_()
+        reference = logprobs()
+    model.train(training)
+    return policy, reference

@@ -1,0 +1,20 @@
+# hint: other_gradient
+import torch
+
+
+def policy_and_reference_logprobs(model, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def logprobs():
+        logits = model(input_ids=tokens).logits[:, :-1]
+        return logits.log_softmax(-1).gather(-1, tokens[:, 1:, None]).squeeze(-1)
+
+    training = model.training
+    model.eval()
+    for n, p in model.named_parameters():
+        if 'layers.0' in n: p.requires_grad_(False)
+    policy = logprobs()
+    with torch.no_grad(), model.disable_adapter():
+        reference = logprobs()
+    model.train(training)
+    for n, p in model.named_parameters():
+        if 'lora_' in n: p.requires_grad_(True)
+    return policy, reference

@@ -1,0 +1,11 @@
+# hint: nats_left_changed
+import torch
+
+
+def nats_of_dropout(model, tokens: torch.Tensor) -> float:
+    def logprobs():
+        return model(input_ids=tokens).logits[:, :-1].log_softmax(-1).gather(-1, tokens[:, 1:, None]).squeeze(-1)
+
+    torch.set_grad_enabled(False)
+    first, second = logprobs(), logprobs()
+    return (first - second).abs().mean().item()

@@ -1,0 +1,12 @@
+# hint: nats_left_changed
+import torch
+
+
+def nats_of_dropout(model, tokens: torch.Tensor) -> float:
+    def logprobs():
+        return model(input_ids=tokens).logits[:, :-1].log_softmax(-1).gather(-1, tokens[:, 1:, None]).squeeze(-1)
+
+    first = logprobs()
+    first.sum().backward()
+    second = logprobs()
+    return (first - second).abs().mean().item()
