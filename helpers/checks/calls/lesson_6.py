@@ -15,7 +15,7 @@ from helpers.checks.calls.lesson_6_runs import (  # noqa: F401, exercises 6.3 an
 )
 from helpers.checks.calls.observe import TENSOR_OUTPUTS, call_again, call_for_tensor, kind
 
-GROUP_ADVANTAGES_OUTPUTS = TENSOR_OUTPUTS
+GROUP_ADVANTAGES_OUTPUTS = {**TENSOR_OUTPUTS, "fewer_output": Tensor, "fewer_kind": str}
 DPO_LOSSES_OUTPUTS = {
     **TENSOR_OUTPUTS,
     "gradient": Tensor,  # (2, pairs), to the policy's log-probabilities, of the weighted losses; or empty
@@ -30,18 +30,18 @@ def dpo_losses_inputs(seed: int) -> dict:
     """Sums of log-probabilities of six pairs, policy a few nats from its reference, and a beta that is no usual one.
 
     No text of these is so unlikely that its probability is 0 in float32: who takes exp() gets a number. A second set,
-    `large_*`, has margins of either sign whose exp() is 0 or infinite in float32, and of two in float64, too; they come
-    from the chosen text, the rejected one, or both.
+    `large_*`, of eight pairs, has margins of either sign whose exp() is 0 or infinite in float32, and of two in
+    float64, too; they come from the chosen text, the rejected one, or both.
     """
     generator = torch.Generator().manual_seed(seed)
     reference = -30 - 30 * torch.rand(2, 6, generator=generator)
     moved = 6 * torch.rand(2, 6, generator=generator) - torch.tensor([[1.0], [4.0]])  # up if chosen, down if rejected
-    moved[:, 0] = torch.tensor([10.0, -6.0])  # a margin that no cut-off leaves as it is
+    moved[:, :2] = torch.tensor([[10.0, -9.0], [-6.0, 5.0]])  # margins that no cut-off leaves as they are
     policy = reference + moved
     beta = 0.15 + 0.2 * float(torch.rand((), generator=generator))
-    base = -300 - 300 * torch.rand(2, 6, generator=generator)
-    margins = torch.tensor([1200.0, -1000, 100, -100, 100, -100]) + 40 * torch.rand(6, generator=generator)
-    shares = torch.tensor([[1.0, 0.5, 1, 0, 0.5, 1], [0, -0.5, 0, -1, -0.5, 0]])  # of the chosen and the rejected text
+    base = -300 - 300 * torch.rand(2, 8, generator=generator)
+    margins = torch.tensor([1200.0, -1000, 100, -100, 100, -100, 200, -150]) + 40 * torch.rand(8, generator=generator)
+    shares = torch.tensor([[1.0, 0.5, 1, 0, 0.5, 1, 0, 0.5], [0, -0.5, 0, -1, -0.5, 0, -1, -0.5]])  # of each text
     moved = margins / beta * shares
     large = (*(base + moved.clamp_max(0)), *(base - moved.clamp_min(0)))  # no log-probability is above 0
     return {
@@ -100,23 +100,36 @@ def _gradient(value: object, leaves: list[Tensor]) -> Tensor:
 
 
 def group_advantages_inputs(seed: int) -> dict:
-    """Rewards of five groups of six: whole, a pair alone, all equal, one alone, and one unscored and the rest close.
+    """Rewards of seven groups of six: whole, all equal, a pair alone, one alone, close, closer still, and with a tie.
 
-    Where no score is stands a large number, another one each time, so that it shows if it counts.
+    The close ones lie far from 0, where a difference of squares has no digits left; of the tied ones two are the mean.
+    Where no score is stands a large number of either sign, another one each time, so that it shows if it counts.
     """
     generator = torch.Generator().manual_seed(seed)
-    order = torch.rand(5, 6, generator=generator).argsort(dim=1)
-    rewards = 1.5 * order.float() - 3 + 0.4 * torch.rand(5, 6, generator=generator)
-    rewards += 2 * torch.rand(5, 1, generator=generator)  # each prompt has a mean of its own, and none is 0
-    rewards[2] = 0.25 * torch.randint(1, 9, (), generator=generator)  # a fourth: sums of it are exact
+    order = torch.rand(7, 6, generator=generator).argsort(dim=1)
+    rewards = 1.5 * order.float() - 3 + 0.4 * torch.rand(7, 6, generator=generator)
+    rewards += 2 * torch.rand(7, 1, generator=generator)  # each prompt has a mean of its own, and none is 0
     rewards[0, torch.randint(6, (), generator=generator)] = 0.0  # a reward like any other
-    rewards[4] *= 0.005  # so close that it shows what is added to the spread, and where
-    scored = torch.ones(5, 6, dtype=torch.bool)
-    for row, missing in ((1, 4), (3, 5), (4, 1)):
+    rewards[1] = 0.75 * torch.randint(1, 3, (), generator=generator)  # its sums and its sixths are exact
+    rewards[4] = 2.5 + 0.005 * rewards[4]  # so close that it shows what is added to the spread, and where
+    rewards[5] = 1e-4 * order[5] * (0.2 + 0.3 * torch.rand((), generator=generator))
+    scored = torch.ones(7, 6, dtype=torch.bool)
+    for row, missing in ((2, 4), (3, 5), (4, 1), (6, 2)):
         scored[row, torch.randperm(6, generator=generator)[:missing]] = False
-    meaningless = 80 + 40 * torch.rand(5, 6, generator=generator)
+    tied = 0.25 * (torch.tensor([0.0, 1, 1, 2]) + torch.randint(1, 6, (), generator=generator))
+    rewards[6, scored[6]] = tied[torch.randperm(4, generator=generator)]
+    signs = 1 - 2 * torch.randint(2, (7, 6), generator=generator)
+    meaningless = signs * (80 + 40 * torch.rand(7, 6, generator=generator))
     return {"rewards": torch.where(scored, rewards, meaningless), "scored": scored}
 
 
+def fewer_groups(inputs: dict) -> dict:
+    """The first two groups, in which all are scored, and of each the first four responses."""
+    return {name: value[:2, :4] for name, value in inputs.items()}
+
+
 def call_group_advantages(answer: Callable, inputs: dict) -> dict:
-    return call_for_tensor(answer, inputs)
+    """Call the answer on the inputs, and on fewer of them."""
+    found, fewer = call_for_tensor(answer, inputs), call_again(call_for_tensor, answer, fewer_groups(inputs))
+    found["inputs_changed"] |= fewer["inputs_changed"]
+    return {**found, "fewer_output": fewer["output"], "fewer_kind": fewer["kind"]}

@@ -75,9 +75,9 @@ def call_for_text(answer: Callable, inputs: dict) -> dict:
     return {"output": value if is_text else "other", "kind": kind(value), "inputs_changed": changed}
 
 
-def call_for_texts(answer: Callable, runs: Iterable[dict]) -> dict:
+def call_for_texts(answer: Callable, runs: Iterable[dict], may_find_none: bool = False) -> dict:
     """The same, for a name of each run, or of each table of runs: call the answer once for each, with its figures."""
-    return call_for_each(answer, ({"run": run} for run in runs))
+    return call_for_each(answer, ({"run": run} for run in runs), may_find_none)
 
 
 def call_for_each(answer: Callable, calls: Iterable[dict], may_find_none: bool = False) -> dict:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from helpers.checks.verdicts.compare import Verdict, text_verdict
 
 Picks = list[str | None]  # the name that was picked in each draw
-_FOUND_NONE = ("NoneType", "an error (StopIteration)", "an error (IndexError)", "an error (ValueError)")
+FOUND_NONE = ("NoneType", "an error (StopIteration)", "an error (IndexError)", "an error (ValueError)")
 
 
 def draws_verdict(
@@ -27,14 +27,14 @@ def draws_verdict(
         cause: the name of the hint on a mistake that shows in all draws together, "" where it knows none.
     """
     numbers = range(1, len(draws) + 1)
-    picks = [None if outputs[f"kind_{n}"] in _FOUND_NONE else outputs[f"run_{n}"] for n in numbers]
+    picks = [None if outputs[f"kind_{n}"] in FOUND_NONE else outputs[f"run_{n}"] for n in numbers]
     are_names = all(pick is None or pick in made for pick, made in zip(picks, draws, strict=True))
     together = cause(picks) if are_names and not outputs["inputs_changed"] else ""
     for number, made in enumerate(draws, start=1):
         one = {"output": outputs[f"run_{number}"], "kind": outputs[f"kind_{number}"]}
         one["inputs_changed"] = outputs["inputs_changed"]
         verdict = text_verdict(one, next(name for name, way in made.items() if way == due), made, hints)
-        if one["kind"] in _FOUND_NONE:
+        if one["kind"] in FOUND_NONE:
             got = "nothing (None)" if one["kind"] == "NoneType" else one["kind"]
             verdict = replace(verdict, got=got, hint=hints["none_met"], hint_name="none_met")
         if together and not verdict.passed:

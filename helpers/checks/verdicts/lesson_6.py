@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.lesson_6 import dpo_pairs, weights_of_pairs
+from helpers.checks.calls.lesson_6 import dpo_pairs, fewer_groups, weights_of_pairs
 from helpers.checks.verdicts.compare import Causes, Verdict, agree, described, failed, tensor_verdict
 from helpers.checks.verdicts.lesson_6_runs import (  # noqa: F401, exercises 6.3 and 6.4
     grpo_run_verdict,
@@ -34,6 +34,15 @@ _DPO_HINTS = {
     "minus_probability": "This is minus the probability itself. The loss is minus its *logarithm*: -log sigmoid.",
     "reference_added": "The reference has the wrong sign. A log-ratio is policy *minus* reference, for each text.",
     "wrong_sign": "Right size, wrong sign: {got:.4g} for {due:.4g}. A loss is minus a log-likelihood, never below 0.",
+    "minus_inside": "Your minus went inside: this is log sigmoid of minus the margin. The loss is minus log sigmoid of "
+    "the margin, -logsigmoid(margin).",
+    "beta_squared": "beta multiplies twice. Once, inside the sigmoid.",
+    "other_loss": "This is another loss of the family (label smoothing, hinge or IPO). Asked is DPO's own: minus log "
+    "sigmoid of the margin.",
+    "log_of_a_log": "Every loss is nan: the logarithm of something below 0 was taken. What you are given are "
+    "logarithms already.",
+    "size_typed_in": "On another number of pairs your function stops with an error: a size was typed in. Take it from "
+    "the inputs, or let torch work on whole tensors.",
     "margin": "These are the margins, beta times the difference of the log-ratios. The loss is minus log sigmoid of "
     "them.",
     "bracket_forgotten": "A bracket is missing: a - b - (c - d) is a - b - c + d. The reference's log-probability of "
@@ -49,8 +58,8 @@ _DPO_HINTS = {
     "summed": "You add the two log-ratios. A preference is about their difference: what both have in common cancels.",
     "log2": "These are bits: {got:.4g} is {due:.4g} / log(2). The loss is in nats: natural logarithms.",
     "log10": "These are decimal logarithms: {got:.4g} is {due:.4g} / log(10). The loss is in nats: natural logarithms.",
-    "margin_cut_off": "Where the margin is large your loss is off: it was cut off on the way. logsigmoid takes any "
-    "number.",
+    "margin_cut_off": "Where the margin is large your loss is off: it was cut off on the way, or lost its sign. "
+    "(binary_cross_entropy cuts off, too, at 100.) logsigmoid takes any number.",
     "overflow": "Right where the margin is small. Where it is large, with either sign, yours is infinite, no number "
     "(nan), or has such a gradient: the exp() of a large number is infinite in float32, that of a large negative one "
     "is 0. That holds inside a sigmoid, too. Look for a function that takes the logarithm in the same step.",
@@ -95,6 +104,15 @@ _GROUP_HINTS = {
     "wrong_sign": "Right size, wrong sign: the best response of each group has the lowest advantage.",
     "not_a_number": "A group gives nan: where all rewards are equal the spread is 0, and where one response was scored"
     " n - 1 is 0. Neither can be divided by; such groups say nothing, so their advantages are 0.",
+    "size_typed_in": "On fewer groups, of fewer responses, your function is off: a size was typed in. Take it from the "
+    "inputs.",
+    "digits_lost": "A group whose rewards are close together is off: far from 0, the mean of the squares less the "
+    "square of the mean has no digits left in float32. Take the mean off first, and then the squares.",
+    "loop_ended": "From one group on all advantages are 0: a loop ended at a group that says nothing. `continue` goes "
+    "on with the next, `break` does not.",
+    "mean_not_counted": "A reward that equals its group's mean is left out of your count, or equal rewards count once. "
+    "Count what `scored` says.",
+    "mask_upside_down": "You compare the unscored ones: `scored` is true where a reward counts.",
     "small_spread": "A group whose rewards are close together has advantages of 0 in your result. However close they "
     "are, they say which response is better: 0 is for groups with *equal* rewards, or with a single one.",
     "pair_left_out": "A group in which two responses were scored has advantages of 0 in your result. Two can be "
@@ -110,6 +128,8 @@ def dpo_losses_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against odds: a text's are (policy / reference) ^ beta, and the loss is -log of the share of the chosen one."""
     due, gradient = _losses_and_gradient(**dpo_pairs(inputs))
     verdict = tensor_verdict(outputs, due, _dpo_causes(**dpo_pairs(inputs), due=due), _DPO_HINTS)
+    if verdict.hint_name == "not_a_number" and outputs["output"].isnan().all():
+        return failed("log_of_a_log", outputs["output"], due, _DPO_HINTS)
     if not verdict.passed:
         return verdict
     if not agree(outputs["gradient"], gradient):
@@ -132,7 +152,8 @@ def _verdict_on_large_margins(inputs: dict, outputs: dict) -> Verdict:
     due, gradient = _losses_and_gradient(**dpo_pairs(inputs, "large_"))
     of_kind, got_gradient = outputs["large_kind"], outputs["large_gradient"]
     if of_kind.startswith("an error"):
-        return failed("overflow", of_kind, due, _DPO_HINTS)
+        of_exp = any(name in of_kind for name in ("Overflow", "Value", "ZeroDivision"))
+        return failed("overflow" if of_exp else "size_typed_in", of_kind, due, _DPO_HINTS)
     one = {"output": outputs["large_output"], "kind": of_kind, "inputs_changed": outputs["inputs_changed"]}
     verdict = tensor_verdict(one, due, [], _DPO_HINTS)
     name = {"not_a_number": "overflow", "unknown": "margin_cut_off"}.get(verdict.hint_name, verdict.hint_name)
@@ -151,7 +172,16 @@ def _dpo_causes(policy_chosen, policy_rejected, reference_chosen, reference_reje
     chosen, rejected = policy_chosen - reference_chosen.double(), policy_rejected - reference_rejected.double()
     policy = policy_chosen - policy_rejected
     quotients = policy_chosen / reference_chosen, policy_rejected / reference_rejected
+    margin = beta * (chosen - rejected)
     return [
+        ("minus_inside", -loss(-margin)),
+        ("beta_squared", loss(beta * margin)),
+        ("beta_outside", due / beta),
+        ("beta_on_one", loss(beta * policy - (policy - chosen + rejected))),
+        ("beta_on_one", loss(policy - beta * (policy - chosen + rejected))),
+        *(("other_loss", (1 - part) * loss(margin) + part * loss(-margin)) for part in (0.05, 0.1, 0.2)),
+        ("other_loss", torch.relu(1 - margin)),
+        ("other_loss", (chosen - rejected - 1 / (2 * beta)).square()),
         ("reference_forgotten", loss(beta * policy)),
         ("bracket_forgotten", loss(beta * (chosen - policy_rejected - reference_rejected))),
         ("of_ratios", loss(beta * (chosen.exp() - rejected.exp()))),
@@ -187,15 +217,29 @@ def _dpo_causes(policy_chosen, policy_rejected, reference_chosen, reference_reje
 
 def group_advantages_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against Python's own statistics, one list of scored rewards at a time."""
-    due = torch.zeros(inputs["rewards"].shape, dtype=torch.float64)
-    for row, (rewards, scored) in enumerate(
-        zip(inputs["rewards"].double().tolist(), inputs["scored"].tolist(), strict=True)
-    ):
-        group = [reward for reward, is_scored in zip(rewards, scored, strict=True) if is_scored]
+    due = _advantages(**inputs)
+    verdict = tensor_verdict(outputs, due, _group_causes(inputs, due), _GROUP_HINTS)
+    groups = [rewards[counts] for rewards, counts in zip(*inputs.values(), strict=True)]
+    wide = torch.tensor([len(group) == 1 or not 0 < group.std() < 0.1 for group in groups])
+    if verdict.hint_name in ("unknown", "not_a_number") and agree(outputs["output"][wide], due[wide]):
+        return failed("digits_lost", outputs["output"], due, _GROUP_HINTS)
+    if not verdict.passed:
+        return verdict
+    one = {"output": outputs["fewer_output"], "kind": outputs["fewer_kind"], "inputs_changed": False}
+    of_fewer = tensor_verdict(one, _advantages(**fewer_groups(inputs)), [], _GROUP_HINTS)
+    if of_fewer.passed:
+        return verdict
+    return replace(of_fewer, hint=_GROUP_HINTS["size_typed_in"], hint_name="size_typed_in")
+
+
+def _advantages(rewards: Tensor, scored: Tensor) -> Tensor:
+    due = torch.zeros(rewards.shape, dtype=torch.float64)
+    for row, (of_row, counts) in enumerate(zip(rewards.double().tolist(), scored.tolist(), strict=True)):
+        group = [reward for reward, is_scored in zip(of_row, counts, strict=True) if is_scored]
         if len(group) > 1:
             mean, spread = fmean(group), stdev(group) + 1e-4
-            due[row] = torch.tensor([(r - mean) / spread if s else 0.0 for r, s in zip(rewards, scored, strict=True)])
-    return tensor_verdict(outputs, due, _group_causes(inputs, due), _GROUP_HINTS)
+            due[row] = torch.tensor([(r - mean) / spread if s else 0.0 for r, s in zip(of_row, counts, strict=True)])
+    return due
 
 
 def _group_causes(inputs: dict, due: Tensor) -> Causes:
@@ -221,7 +265,8 @@ def _group_causes(inputs: dict, due: Tensor) -> Causes:
         + [(rewards - mean) / (rewards.std(1, keepdim=True) + 1e-4)],
         "counted_as_zero": [*_counted_as_zero(rewards, scored), (zeroed - mean) / (zeroed.std(1, keepdim=True) + 1e-4)],
         "unscored_moved": [(rewards - mean) / spread, (zeroed - mean) / spread],
-        "one_group": [(rewards - everyone.mean()) / (everyone.std() + 1e-4)],
+        "one_group": [(rewards - each.mean()) / (each.std() + 1e-4) for each in (everyone, rewards)]
+        + [(rewards - everyone.mean()) / spread],
         "one_spread": [off / (each.std() + 1e-4) for each in (everyone, off[scored])],
         "squares_counted": [torch.where(scored, each, 0) for each in squares_counted],
         "not_masked_again": squares_counted,
@@ -237,7 +282,14 @@ def _group_causes(inputs: dict, due: Tensor) -> Causes:
         "of_population": [off / population],
         "wrong_sign": [-due],
         "pair_left_out": [torch.where(count == 2, 0, due)],
-        "small_spread": [torch.where(spread < 0.1, 0, due)],
+        "small_spread": [torch.where(spread < least, 0, due) for least in (0.1, 1e-3)],
+        "loop_ended": [torch.where(torch.arange(len(due))[:, None] < end, due, 0) for end in (1, 2, 3)],
+        "mean_not_counted": [
+            off / ((off.square().sum(1, keepdim=True) / (counted - 1).clamp_min(1)).sqrt() + 1e-4)
+            for counted in ((off != 0).sum(1, keepdim=True),)
+        ]
+        + [_of_distinct(rewards, scored)],
+        "mask_upside_down": [_compared(torch.where(scored, 0, rewards), ~scored)],
         "lone_response": [
             torch.where(lone & scored, value, due) for value in (rewards, rewards / 1e-4, torch.ones_like(due))
         ],
@@ -281,3 +333,13 @@ def _counted_down(zeroed: Tensor, off: Tensor, scored: Tensor, variance: Tensor)
     counted = (scored.sum(1, keepdim=True) - 1).clamp_min(1)
     spreads.append((others.square().sum(1, keepdim=True) / counted).sqrt() + 1e-4)
     return [off / spreads[0], others / spreads[1], others / spreads[2], others / (variance.sqrt() + 1e-4)]
+
+
+def _of_distinct(rewards: Tensor, scored: Tensor) -> Tensor:
+    """Mean and spread of each group's values, equal ones once."""
+    found = torch.zeros_like(rewards)
+    for row, counts in enumerate(scored):
+        values = rewards[row, counts].unique()
+        if len(values) > 1:
+            found[row] = torch.where(counts, (rewards[row] - values.mean()) / (values.std() + 1e-4), 0)
+    return found

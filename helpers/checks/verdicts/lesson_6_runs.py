@@ -7,6 +7,9 @@ from itertools import product
 
 from helpers.checks.calls.lesson_6_runs import first_logs, ledgers
 from helpers.checks.verdicts.compare import Verdict, text_verdict
+from helpers.checks.verdicts.draws import FOUND_NONE
+
+_NONE_MET = "In this table no run met your condition, or `return` is missing. "
 
 _KEPT_HINTS = {
     "is_shared_dpo": "That run writes no responses: its KV cache is empty. It learns from pairs that were there "
@@ -20,6 +23,8 @@ _KEPT_HINTS = {
     "is_shared_ppo": "That run has a value head, to guess the reward that is still to come. GRPO compares with the "
     "other responses of the group instead, and needs none.",
     "is_copied_ppo": "That run has a value head and two sets of weights: PPO with a copied reference.",
+    "none_met": f"{_NONE_MET}Sizes differ from table to table: compare the runs with each other, or with what must be "
+    "0, and not with a number.",
 }
 
 _SAME_NAME = (
@@ -28,10 +33,6 @@ _SAME_NAME = (
     "return the first."
 )
 
-_NONE_MET = (
-    "Your function returned nothing (None): in this table no run met your condition, or `return` is missing. Sizes "
-    "differ from table to table: compare the runs with each other, or with what must be 0, and not with a number."
-)
 
 _LOG_HINTS = {
     "is_healthy": "That run is healthy: it starts at log 2 with both rewards 0, and people agree more from step to "
@@ -46,6 +47,8 @@ _LOG_HINTS = {
     "log 2, for what both texts have in common cancels in it. Which other metric of the first step shows that?",
     "is_stuck": "That run stays at log 2, with all rewards 0: its reference moves along with the policy, or nothing is"
     " trained. The reference is no older than the policy.",
+    "none_met": f"{_NONE_MET}With an old reference the first loss is log 2 up to 0.01; the first rewards may be as "
+    "small as 0.5.",
 }
 
 
@@ -110,8 +113,9 @@ def _verdict_on_tables(
         causes = {name: together or f"is_{kind}" for name, kind in kinds.items()}
         one = {"output": got[number - 1], "kind": outputs[f"kind_{number}"]}
         verdict = text_verdict({**one, "inputs_changed": outputs["inputs_changed"]}, due, causes, hints)
-        if one["kind"] == "NoneType":
-            verdict = replace(verdict, got="nothing (None)", hint=_NONE_MET, hint_name="none_met")
+        if one["kind"] in FOUND_NONE:
+            got_none = "nothing (None)" if one["kind"] == "NoneType" else one["kind"]
+            verdict = replace(verdict, got=got_none, hint=hints["none_met"], hint_name="none_met")
         if not verdict.passed:
             return replace(verdict, got=f"{verdict.got} in table {number} of {len(tables)}")
     return Verdict(True, ", ".join(got), ", ".join(got))

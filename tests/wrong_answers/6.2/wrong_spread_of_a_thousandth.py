@@ -1,0 +1,13 @@
+# hint: small_spread
+import math
+import statistics
+import torch
+
+
+def group_advantages(rewards, scored):
+    count = scored.sum(dim=1, keepdim=True)
+    mean = torch.where(scored, rewards, 0).sum(dim=1, keepdim=True) / count
+    off = torch.where(scored, rewards - mean, 0)
+    variance = off.square().sum(dim=1, keepdim=True) / (count - 1).clamp_min(1)
+    std = variance.sqrt()
+    return torch.where(std > 1e-3, off / (std + 1e-4), 0)
