@@ -15,9 +15,10 @@ from helpers.checks.calls.observe import (
 )
 
 PROMPTS_NEEDED_OUTPUTS = {**NUMBER_OUTPUTS, "other_output": float, "other_kind": str}
+OTHER_LOGS = ("first", "last", "uneven", "tempting")
 BEST_CHECKPOINT_OUTPUTS = {
     **NUMBER_OUTPUTS,
-    **{f"{end}_{part}": NUMBER_OUTPUTS[part] for end in ("first", "last") for part in ("output", "kind")},
+    **{f"{log}_{part}": NUMBER_OUTPUTS[part] for log in OTHER_LOGS for part in ("output", "kind")},
 }
 
 FIELDS = (
@@ -51,8 +52,8 @@ DRAWN = {
 RUNS = len(DRAWN)
 CLAIM_OF_OUTPUTS = texts_outputs(RUNS)
 _PILOT = 40
-_EVERY = (16, 18, 20, 22, 24, 25)  # save_every; above the number of checkpoints, so that no place in a list is one
-_SAVED = 17
+_EVERY = (19, 20, 21, 22, 24, 25)  # save_every; above the number of checkpoints, so that no place in a list is one
+_SAVED = 18
 
 
 def prompts_needed_inputs(seed: int) -> dict:
@@ -113,7 +114,7 @@ def call_claim_of(answer: Callable, inputs: dict) -> dict:
 
 
 def best_checkpoint_inputs(seed: int) -> dict:
-    """A log of 17 checkpoints, all scores below 0. Each way to pick has a peak of its own, at another update.
+    """A log of 18 checkpoints, all scores below 0. Each way to pick has a peak of its own, at another update.
 
     Of the checkpoints, in an order that the seed decides: one is the best within the budget, and just on it; one is
     the best below it; one is better, and over it, as are the lines beside it; one is better, too, and over it alone;
@@ -130,6 +131,7 @@ def best_checkpoint_inputs(seed: int) -> dict:
     at = _placed(every, torch.randperm(10, generator=generator).tolist())
     scores[at["best"]], scores[at["next_best"]], scores[at["over"]], scores[at["alone"]] = 1.0, 0.8, 1.4, 1.3
     kl[at["best"]] = budget
+    kl[[at["alone"] - 1, at["alone"] + 1]] = 0.5 * budget  # so that a mean with them is within
     kl[at["over"] - 1 : at["over"] + 2] = kl[at["alone"]] = 1.3 * budget
     scores[at["shifted"] - 1], scores[at["late"] + 1], scores[at["unsaved"] + 2] = 1.6, 1.8, 2.0
     scores[at["followed"] + 4 : at["followed"] + 10] = 0.9
@@ -141,23 +143,61 @@ def best_checkpoint_inputs(seed: int) -> dict:
     return {"scores": scores, "kl": kl, "save_every": every, "kl_budget": budget}
 
 
-def at_an_end(inputs: dict, end: str) -> dict:
-    """Another log of 5 checkpoints, all within the budget: scores that fall, or rise, so that an end is the best.
-
-    The first two are much closer to the reference than the others, the second by a hair less than the first. So who
-    divides the score by the KL takes the third where the scores fall, and who subtracts any price of KL the second
-    where they rise.
-    """
+def other_log(inputs: dict, name: str) -> dict:
+    """One of `OTHER_LOGS`, with half as many updates from checkpoint to checkpoint; `log_of_an_end` says more."""
     every, budget = inputs["save_every"] // 2, inputs["kl_budget"]
-    scores = torch.linspace(-1, -1.1, 5 * every)
-    kl = torch.full_like(scores, 0.9 * budget)
-    kl[every], kl[2 * every] = 0.1 * budget, 0.1 * budget + 0.001
-    scores = scores if end == "first" else scores.flip(0)
+    if name == "tempting":
+        return tempting_log(every)
+    scores, kl = log_of_an_end(every, budget, name) if name != "uneven" else _uneven(every, budget)
     return {"scores": scores, "kl": kl, "save_every": every, "kl_budget": budget}
 
 
+def log_of_an_end(every: int, budget: float, end: str) -> tuple[Tensor, Tensor]:
+    """Scores and KL of 5 checkpoints, all within the budget: scores that fall, or rise, so that an end is the best.
+
+    They differ so little that rounded ones are equal. The first two checkpoints are much closer to the reference than
+    the others, the second by a hair less than the first. So who divides the score by the KL takes the third where the
+    scores fall, and who subtracts any price of KL the second where they rise.
+    """
+    scores = torch.linspace(-1.0106, -1.0111, 5 * every)
+    kl = torch.linspace(0.9, 0.8, 5 * every) * budget
+    kl[every], kl[2 * every] = 0.1 * budget, 0.1 * budget + 1e-5
+    return scores if end == "first" else scores.flip(0), kl
+
+
+def _uneven(every: int, budget: float) -> tuple[Tensor, Tensor]:
+    """Of 5 checkpoints and three updates more: the last has a line, and is the best. One is over the budget.
+
+    No score is above -20, so that -1 or -10 in the place of a score is better than each.
+    """
+    scores = torch.linspace(-21, -20, 5 * every + 3)
+    kl = torch.linspace(0.9, 0.5, len(scores)) * budget
+    kl[2 * every] = 1.3 * budget
+    return scores, kl
+
+
+def tempting_log(every: int) -> dict:
+    """A log of 10 checkpoints with three that are better than the best within the budget, and over it.
+
+    These are the first, one that is over by a hair, which no rounding shows, and another. The lines beside the best are
+    over the budget, too, and every other line between checkpoints is better than it. Who asks the line before, or the
+    line after, or takes means, finds three others: 2, 4 and 6.
+    """
+    scores = (torch.arange(10 * every) % 2).float()
+    scores[::every] = 0.1
+    kl = torch.full_like(scores, 4)
+    first, hair, best, over, second = (number * every for number in (1, 3, 5, 7, 9))
+    scores[first], scores[hair], scores[over], scores[best], scores[second] = 0.9, 0.8, 0.7, 0.6, 0.4
+    scores[[best - 1, best + 1, second - 1, second + 1]] = torch.tensor([0.65, 0.65, 0.8, 0.8])
+    for number, around in ((2, [1.3, -0.5, 0]), (4, [0, -0.5, 1.3]), (6, [1.1, 0.3, 1.1])):
+        scores[number * every - 1 : number * every + 2] = torch.tensor(around)
+    kl[first] = kl[over] = kl[best - 1] = kl[best + 1] = 8.2
+    kl[hair], kl[second] = 6.304, 3.5
+    return {"scores": scores - 2.5, "kl": kl, "save_every": every, "kl_budget": 6.3}
+
+
 def call_best_checkpoint(answer: Callable, inputs: dict) -> dict:
-    """Call the answer on the log, and on two short ones, in which the first and the last checkpoint are the best.
+    """Call the answer on the log, and on `OTHER_LOGS`, which are short.
 
     Where it looks for a line behind the last, and ends in no error on a log that goes on, the error is a kind.
     """
@@ -169,9 +209,9 @@ def call_best_checkpoint(answer: Callable, inputs: dict) -> dict:
         if on_longer["kind"].startswith("an error"):
             raise
         found = {**on_longer, "output": 0.0, "kind": kind_of_error(error)}
-    for end in ("first", "last"):
-        other = call_again(call_for_number, answer, at_an_end(inputs, end))
-        found |= {f"{end}_output": other["output"], f"{end}_kind": other["kind"]}
+    for name in OTHER_LOGS:
+        other = call_again(call_for_number, answer, other_log(inputs, name))
+        found |= {f"{name}_output": other["output"], f"{name}_kind": other["kind"]}
         found["inputs_changed"] |= other["inputs_changed"]
     return found
 
@@ -179,10 +219,10 @@ def call_best_checkpoint(answer: Callable, inputs: dict) -> dict:
 def _placed(every: int, order: list[int]) -> dict[str, int]:
     """The update of each checkpoint that is special, from the third on; "" is one that is not.
 
-    Before "best", and after "unsaved" and "followed", is an ordinary one, for who misses by one checkpoint.
+    Before "best" and "over", and after "unsaved" and "followed", is an ordinary one, for who misses by one checkpoint.
     """
-    groups = [["", "best"], ["unsaved", ""], ["followed", ""]]
-    groups += [[name] for name in ("next_best", "over", "alone", "shifted", "late", "nearest", "worst")]
+    groups = [["", "best"], ["unsaved", ""], ["followed", ""], ["", "over"]]
+    groups += [[name] for name in ("next_best", "alone", "shifted", "late", "nearest", "worst")]
     names = [name for place in order for name in groups[place]]
     return {name: every * number for number, name in enumerate(names, start=3)}
 

@@ -1,0 +1,7 @@
+# hint: with_a_margin
+import torch
+
+
+def best_checkpoint(scores, kl, save_every, kl_budget):
+    found = [c for c in range(save_every, len(scores), save_every) if int(kl[c]) <= kl_budget]
+    return max(found, key=lambda c: scores[c])
