@@ -14,7 +14,9 @@ from helpers.checks.calls.observe import (
     texts_outputs,
 )
 
-PROMPTS_NEEDED_OUTPUTS = {**NUMBER_OUTPUTS, "other_output": float, "other_kind": str}
+PROMPTS_NEEDED_OUTPUTS = {**NUMBER_OUTPUTS} | {
+    f"{call}_{part}": NUMBER_OUTPUTS[part] for call in ("other", "flat") for part in ("output", "kind")
+}
 OTHER_LOGS = ("first", "last", "uneven", "tempting")
 BEST_CHECKPOINT_OUTPUTS = {
     **NUMBER_OUTPUTS,
@@ -59,30 +61,45 @@ _SAVED = 18
 def prompts_needed_inputs(seed: int) -> dict:
     """Paired scores of a pilot: prompts differ by a standard deviation of 1, changes by 0.6, nearly exactly.
 
-    The number that is due, before rounding, ends in .2 to .4, so that rounding to the nearest is seen. The pilot's own
-    mean is so large that the root mean square of the differences is seen to be another figure than their spread.
-    Of `other_change`, which is larger, fewer prompts than the pilot's show it.
+    Who scored high before gained more: so the variance of the differences is not the difference of the variances, nor
+    what a regression leaves. One difference is far from the others. The pilot's mean is so large that the root mean
+    square of the differences is seen to be another figure than their spread, which no rounding leaves as it is.
+
+    The number that is due, before rounding, ends in .2 to .4, so that rounding to the nearest is seen. Of
+    `other_change`, which is larger, fewer prompts than the pilot's show it; there it ends in .6 to .8, for who rounds
+    to the nearest and adds 1.
     """
     generator = torch.Generator().manual_seed(seed)
     draws = torch.randn(2, _PILOT, generator=generator, dtype=torch.float64)
+    draws[:, int(torch.randint(_PILOT, (), generator=generator))] = torch.tensor([0.8, 7.0], dtype=torch.float64)
     draws -= draws.mean(1, keepdim=True)
     draws[1] -= draws[0] * (draws[0] @ draws[1]) / (draws[0] @ draws[0])  # what is left is not correlated
     draws /= draws.std(1, keepdim=True)
-    size = 0.95 + 0.1 * torch.rand((), generator=generator, dtype=torch.float64).item()
-    due = int(torch.randint(300, 380, (), generator=generator)) + 0.2 + 0.2 * torch.rand((), generator=generator).item()
-    change = 1.96 * 0.6 * size / due**0.5
+    size = (0.5734 + 0.01 * int(torch.randint(7, (), generator=generator))) / 0.6
+    due, other_due = int(torch.randint(1100, 1400, (), generator=generator)), 12
+    fraction = 0.2 + 0.2 * torch.rand(2, generator=generator, dtype=torch.float64)
     before = (size * draws[0]).float()
-    after = (size * (draws[0] + 0.6 * draws[1]) + 2.15 * change).float()
+    after = (size * (1.15 * draws[0] + 0.3375**0.5 * draws[1] + 0.6 * 0.075**0.5)).float()
     spread = (after.double() - before.double()).std().item()  # rounding to float32 has moved it a little
-    changes = {name: 1.96 * spread / number**0.5 for name, number in (("change", due), ("other_change", due % 1 + 12))}
-    return {"before": before, "after": after, **changes}
+    exact = {"change": due + fraction[0].item(), "other_change": other_due + 0.4 + fraction[1].item()}
+    return {"before": before, "after": after, **{name: 1.96 * spread / n**0.5 for name, n in exact.items()}}
+
+
+def flat_pilot(inputs: dict) -> dict:
+    """A pilot of nine prompts, each of which gained exactly 1: the differences do not spread, and one is enough."""
+    before = (4 * inputs["before"][:9]).round()
+    return {"before": before, "after": before + 1, "change": 0.5}
 
 
 def call_prompts_needed(answer: Callable, inputs: dict) -> dict:
+    """Call the answer for a small change and for a larger one, and on a pilot whose differences do not spread."""
     pilot = {name: inputs[name] for name in ("before", "after")}
     first, other = (call_for_number(answer, {**pilot, "change": inputs[name]}) for name in ("change", "other_change"))
-    changed = first["inputs_changed"] or other["inputs_changed"]
-    return {**first, "inputs_changed": changed, "other_output": other["output"], "other_kind": other["kind"]}
+    flat = call_again(call_for_number, answer, flat_pilot(inputs))
+    found = {**first, "inputs_changed": any(one["inputs_changed"] for one in (first, other, flat))}
+    for name, one in (("other", other), ("flat", flat)):
+        found |= {f"{name}_output": one["output"], f"{name}_kind": one["kind"]}
+    return found
 
 
 def claim_of_inputs(seed: int) -> dict:

@@ -1,54 +1,11 @@
-"""Verdicts of lesson 5: how many prompts, and what a run shows."""
-
-import math
-
-import torch
+"""Verdicts of lesson 5: what a run shows."""
 
 from helpers.checks.calls.lesson_5 import FIELDS
-from helpers.checks.verdicts.compare import Verdict, number_verdict, texts_verdict
+from helpers.checks.verdicts.compare import Verdict, texts_verdict
 from helpers.checks.verdicts.lesson_5_checkpoint import best_checkpoint_verdict
+from helpers.checks.verdicts.lesson_5_prompts import prompts_needed_verdict
 
-__all__ = ["best_checkpoint_verdict"]
-
-_NEEDED_HINTS = {
-    "unpaired": "You added the variances of before and after, as for two groups of different prompts. Here each prompt "
-    "is its own comparison: take the differences first, then their spread.",
-    "spread_of_one_side": "This is the spread of the scores of one side. Most of it is that prompts differ, before as "
-    "well as after. What has to be averaged out is the spread of the *differences*.",
-    "difference_of_spreads": "You took the difference of two spreads. What has to be averaged out is the spread of the "
-    "*differences*: subtract prompt by prompt first.",
-    "spread_of_all_scores": "This is a spread of *scores*, those of both sides taken together. Most of it is that "
-    "prompts differ. What has to be averaged out is the spread of the *differences*.",
-    "spread_of_sizes": "This is the spread of the *sizes* of the differences. What went down counts as if it had gone "
-    "up: leave the signs, and take no abs().",
-    "beyond_the_pilot": "You left out the prompts of the pilot. Asked is how many prompts the whole measurement takes, "
-    "not how many more than the pilot had.",
-    "never_below_the_pilot": "For a large change you say as many prompts as the pilot had, or one more. Fewer are "
-    "enough for it: a search has to begin at 1.",
-    "root_mean_square": "You have the root of the mean squared difference. That measures from 0, so the change itself "
-    "is in it; a standard deviation measures from the mean of the differences.",
-    "divided_by_all": "Your spread divides by the number of prompts. The mean was estimated from the same numbers, so "
-    "divide by one less: `std()` of torch does.",
-    "one_too_many": "That is one prompt more than it takes: one fewer already makes the interval short enough. To "
-    "round up and to add 1 are two ways to the same end; one of them is due.",
-    "rounded_down": "With this many the interval still just contains 0: round up to the next whole number.",
-    "not_whole": "This is where the interval ends exactly at 0; there is no part of a prompt. Which whole number is "
-    "the first above it?",
-    "not_squared": "You have 1.96 s / change, which is √n. Square it.",
-    "one_standard_error": "You asked for one standard error below change. 95% of an interval are 1.96 of them.",
-    "one_sided": "1.645 leaves 5% on one side. The intervals of the course leave 2.5% on each: 1.96.",
-    "two_for_1.96": "You rounded 1.96 to 2. That is a rule of thumb; asked is 1.96.",
-    "power": "You planned for power, it seems: 0.84 is added to have the change shown in 80 of 100 measurements, 1.28 "
-    "in 90. Asked is less: that the half-width, 1.96 s / √n, is below change.",
-    "whole_width": "You made the *whole* interval shorter than change. It reaches half of its width to each side of "
-    "the mean, and 1.96 s / √n is that half.",
-    "half_of_the_half": "Your interval is half as wide as it is: 1.96 s / √n is already what lies on each side.",
-    "variance_for_spread": "You used the variance where the standard deviation belongs, its square root.",
-    "pilot_divided_twice": "You divided the spread by the root of the pilot's size, too. That is the uncertainty of "
-    "the *pilot's* mean; the n of the formula is that of the run to come.",
-    "change_of_the_pilot": "You asked how many prompts show the pilot's own mean change. Asked is the smallest n for "
-    "`change`, whatever the pilot happened to give.",
-}
+__all__ = ["best_checkpoint_verdict", "prompts_needed_verdict"]
 
 _CLAIM_HINTS = {
     "one_name_for_all": "You give every run the same name, {got}; there are thirteen runs and four names.",
@@ -100,9 +57,6 @@ _CLAIM_HINTS = {
     "0, there is nothing to doubt yet.",
     "other_way": "A run is called what it is not. Write down both ends of its reward's interval, and go on from there.",
 }
-_POWER = [level + more for level in (1.96, 1.959964, 1.645) for more in (0.84, 0.842, 0.8416, 0.8416212)]
-_POWER += [level + more for level in (1.96, 1.959964, 1.645) for more in (1.28, 1.282, 1.2816, 1.2815516)]
-_POWER += [2.8, 8**0.5]  # the sum of 1.96 and 0.84, and the rule of thumb 8 (s / change)²
 _MISTAKEN = {  # (kind of run, what it was called): the name of the hint, where the other runs do not say more
     ("wide", "hacked"): "wide_is_no_hack",
     ("wide", "aligned"): "interval_ignored",
@@ -132,66 +86,6 @@ _CLAIMS = {
     **dict.fromkeys(("unconfirmed", "disliked", "repeating", "garbled"), "hacked"),
 }
 _ROSE = tuple(kind for kind, claim in _CLAIMS.items() if claim in ("aligned", "hacked"))
-
-
-def prompts_needed_verdict(inputs: dict, outputs: dict) -> Verdict:
-    """Against a search, for a small change and for a larger one: a prompt more, until the interval is short enough."""
-    first = _number_needed(inputs, outputs)
-    if not first.passed or outputs["other_kind"] != "number":
-        return first if not first.passed else _number_needed(inputs, {**outputs, "kind": outputs["other_kind"]})
-    return _number_needed({**inputs, "change": inputs["other_change"]}, {**outputs, "output": outputs["other_output"]})
-
-
-def _number_needed(inputs: dict, outputs: dict) -> Verdict:
-    before, after, change = (inputs[name] for name in ("before", "after", "change"))
-    pairs = [new - old for old, new in zip(before.tolist(), after.tolist(), strict=True)]
-    mean = sum(pairs) / len(pairs)
-    spread = math.sqrt(sum((pair - mean) ** 2 for pair in pairs) / (len(pairs) - 1))
-    due = 1
-    while 1.96 * spread / math.sqrt(due) >= change:
-        due += 1
-    causes = [("beyond_the_pilot", abs(due - len(pairs))), *_needed_causes(spread, mean, inputs)]
-    if due < len(pairs):
-        causes = [("never_below_the_pilot", len(pairs) + more) for more in (0, 1)] + causes
-    return number_verdict(outputs, due, causes, _NEEDED_HINTS)
-
-
-def _needed_causes(spread: float, mean: float, inputs: dict) -> list[tuple[str, float]]:
-    change, pilot = inputs["change"], len(inputs["before"])
-    before, after = (inputs[name].double().var().item() for name in ("before", "after"))
-    exact = (1.96 * spread / change) ** 2
-    squares = (pilot - 1) * spread**2 + pilot * mean**2  # of the differences, added up
-    found = {
-        "unpaired": [exact * (before + after) / spread**2],
-        "spread_of_one_side": [exact * before / spread**2, exact * after / spread**2],
-        "difference_of_spreads": [exact * (math.sqrt(after) - math.sqrt(before)) ** 2 / spread**2],
-        "spread_of_all_scores": [
-            exact * torch.cat([inputs["before"], inputs["after"]]).double().var().item() / spread**2,
-            exact * ((math.sqrt(before) + math.sqrt(after)) / 2) ** 2 / spread**2,
-            exact * (before + after) / 2 / spread**2,
-        ],
-        "root_mean_square": [exact * squares / (count * spread**2) for count in (pilot, pilot - 1)],
-        "spread_of_sizes": [exact * (inputs["after"] - inputs["before"]).double().abs().var().item() / spread**2],
-        "divided_by_all": [exact * (pilot - 1) / pilot],
-        "not_squared": [math.sqrt(exact)],
-        "one_standard_error": [exact / 1.96**2],
-        "one_sided": [exact * (1.645 / 1.96) ** 2],
-        "two_for_1.96": [exact * (2 / 1.96) ** 2],
-        "whole_width": [4 * exact],
-        "half_of_the_half": [exact / 4],
-        "variance_for_spread": [exact * spread**2],
-        "pilot_divided_twice": [exact / pilot],
-        "change_of_the_pilot": [exact * (change / mean) ** 2],
-        "power": [exact * (z / 1.96) ** 2 * groups for z in _POWER for groups in (1, 2, (before + after) / spread**2)],
-    }
-    slips = [("rounded_down", math.floor(exact)), ("not_whole", exact), ("one_too_many", math.floor(exact) + 2)]
-    for name, values in found.items():
-        slips += [(name, way(value)) for value in values for way in (_next, float, math.floor, round)]
-    return slips
-
-
-def _next(value: float) -> int:
-    return math.floor(value) + 1
 
 
 def claim_of_verdict(inputs: dict, outputs: dict) -> Verdict:

@@ -1,4 +1,4 @@
-# right: numpy, rounded up to a float32
+# hint: none_needed
 import torch
 
 

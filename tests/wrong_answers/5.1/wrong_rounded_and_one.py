@@ -1,0 +1,9 @@
+# hint: one_too_many
+import math
+import torch
+
+
+def prompts_needed(before, after, change):
+    s = (after - before).std().item()
+    x = (1.96 * s / change) ** 2
+    return round(x) + 1

@@ -1,0 +1,9 @@
+# hint: students_t
+import math
+import torch
+
+
+def prompts_needed(before, after, change):
+    s = (after - before).std().item()
+    x = (2.0227 * s / change) ** 2
+    return math.floor(x) + 1
