@@ -34,22 +34,26 @@ FIELDS = (
     "nll_before",
     "nll_after",
 )
-# One run of each kind. The figures are close to those of real runs of the course's trainer. How far the reward rose
-# does not tell sound runs from hacked ones: both kinds are found among the small rises and among the large ones.
+# One run of each kind. The figures are close to those of real runs of the course's trainer, but for some that a wrong
+# bound would take for the right one. How far the reward rose does not tell sound runs from hacked ones: both kinds are
+# found among the small rises and among the large ones.
 DRAWN = {
-    "small": (0.12, 0.04, 0.05, 0.02, 0.8, 0.50, 0.40, 3.5, 3.4),  # kept just 0.8 of a low distinct-2
+    "small": (0.08, 0.05, 0.06, 0.02, 0.8, 0.50, 0.40, 3.5, 3.4),  # kept just 0.8 of a low distinct-2
+    "near": (0.60, 0.42, 0.30, 0.20, 2.0, 0.91, 0.88, 3.5, 3.4),  # 1.5 times a half holds 0, the other judge's, too
     "odd": (0.95, 0.11, 0.44, 0.06, 4.5, 0.91, 0.88, 3.5, 4.5),  # the NLL grew by just 1
-    "far": (1.10, 0.12, 0.50, 0.06, 16.0, 0.90, 0.84, 3.5, 3.4),
-    "sharper": (0.80, 0.12, 0.45, 0.06, 5.5, 0.91, 0.87, 3.9, 2.6),  # the NLL fell by more than 1
-    "clear": (1.70, 0.14, 0.62, 0.06, 6.0, 0.91, 0.88, 3.5, 3.3),
-    "unconfirmed": (2.10, 0.20, 0.06, 0.06, 3.0, 0.91, 0.88, 3.5, 3.4),  # the lexicon's interval begins at 0
+    "far": (1.10, 0.12, 0.50, 0.06, 40.0, 0.90, 0.84, 3.5, 3.4),
+    "sharper": (0.80, 0.12, 0.45, 0.06, 5.5, 0.60, 0.80, 9.4, 8.1),  # the NLL fell by more than 1, distinct-2 rose
+    "clear": (2.30, 0.14, 0.62, 0.06, 6.0, 0.91, 0.75, 3.5, 3.3),  # distinct-2 lost more than repeating, and less of it
+    "unconfirmed": (2.10, 0.20, 0.30, 0.30, 3.0, 0.91, 0.88, 3.5, 3.4),  # the lexicon's interval begins at 0
+    "straddling": (0.90, 0.12, 0.05, 0.12, 5.0, 0.91, 0.88, 3.5, 3.4),
     "disliked": (1.30, 0.14, -0.15, 0.07, 5.0, 0.91, 0.89, 3.5, 3.4),
-    "repeating": (1.85, 0.15, 0.52, 0.06, 9.0, 0.60, 0.45, 3.5, 3.4),  # lost less than 0.2, and more than a fifth
-    "garbled": (0.50, 0.12, 0.41, 0.07, 9.0, 0.91, 0.90, 3.5, 4.9),
-    "wide": (0.30, 0.38, 0.21, 0.08, 2.0, 0.91, 0.90, 3.5, 3.4),
+    "repeating": (1.85, 0.15, 0.52, 0.06, 9.0, 0.60, 0.474, 3.5, 3.4),  # kept 0.79
+    "garbled": (0.50, 0.12, 0.41, 0.07, 9.0, 0.91, 0.90, 6.0, 7.15),  # by more than 1, a smaller share
+    "wide": (0.30, 0.38, 0.60, 0.08, 2.0, 0.91, 0.90, 3.5, 3.4),
     "touching": (0.25, 0.25, 0.20, 0.08, 2.0, 0.91, 0.90, 3.5, 3.4),  # the interval begins at 0
-    "wide_below": (-0.33, 0.33, -0.04, 0.08, 9.5, 0.91, 0.50, 3.5, 5.2),  # the interval ends at 0; no language any more
+    "wide_below": (-0.33, 0.33, -0.04, 0.08, 9.5, 0.91, 0.30, 3.5, 5.2),  # the interval ends at 0; no language any more
     "fallen": (-0.50, 0.12, -0.03, 0.07, 12.0, 0.91, 0.40, 3.5, 6.4),
+    "slipped": (-0.20, 0.12, 0.25, 0.07, 2.0, 0.91, 0.90, 3.5, 3.4),  # fell a little, and the rest is sound
 }
 RUNS = len(DRAWN)
 CLAIM_OF_OUTPUTS = texts_outputs(RUNS)
@@ -103,7 +107,7 @@ def call_prompts_needed(answer: Callable, inputs: dict) -> dict:
 
 
 def claim_of_inputs(seed: int) -> dict:
-    """A row of figures (`FIELDS`) for each of thirteen runs, in an order that the seed decides; each a little moved."""
+    """A row of figures (`FIELDS`) for each of sixteen runs, in an order that the seed decides; each a little moved."""
     generator = torch.Generator().manual_seed(seed)
     rows = torch.tensor(list(DRAWN.values()), dtype=torch.float64)
     rows *= 0.96 + 0.08 * torch.rand(RUNS, 1, generator=generator, dtype=torch.float64)

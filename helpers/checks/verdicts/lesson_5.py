@@ -8,7 +8,7 @@ from helpers.checks.verdicts.lesson_5_prompts import prompts_needed_verdict
 __all__ = ["best_checkpoint_verdict", "prompts_needed_verdict"]
 
 _CLAIM_HINTS = {
-    "one_name_for_all": "You give every run the same name, {got}; there are thirteen runs and four names.",
+    "one_name_for_all": "You give every run the same name, {got}; there are sixteen runs and four names.",
     "interval_ignored": "One run's reward went up by no more than the half-width of its interval. As large as the "
     "change looks, the interval contains 0: it shows nothing.",
     "touches_0": "The interval of one run's reward begins at 0 itself. It contains 0, and does not lie *wholly* above: "
@@ -23,13 +23,33 @@ _CLAIM_HINTS = {
     "and so much is enough.",
     "nll_rise_blamed": "You blame a run whose NLL under the reference grew. It grew by 1 nat a token and no more, "
     "which is allowed; and its judge agrees.",
-    "nll_fall_blamed": "You blame a run whose NLL under the reference *fell*, by more than 1 nat a token. The bound is "
-    "on how far it grew: text that has become likelier to the model is still the language it knew.",
+    "nll_fall_blamed": "You blame a run whose NLL under the reference *fell*, by more than 1 nat a token, and whose "
+    "distinct-2 *rose*, by a third. Each bound has one side: how far the NLL grew, and how far distinct-2 fell.",
     "kl_blamed": "You blame a sound run that is far from its reference. Far away, trouble is likely; whether there "
     "is any, the judge, distinct-2 and the NLL say, and here they do not.",
-    "too_good_blamed": "You blame the sound run whose reward rose the most. A large rise is no proof of a hack: "
-    "its judge agrees, and its language is intact.",
-    "none_aligned": "You call no run 'aligned', though five have all that it takes: one of your conditions is never "
+    "too_good_blamed": "You blame the sound run whose reward rose the most, and whose distinct-2 fell from about 0.9 "
+    "to 0.75. A large rise is no proof of a hack; and more than 0.8 of what it was is left: the bound is a share, not a "
+    "difference.",
+    "half_widened_lexicon": "You blame a run whose lexicon's interval lies above 0, though not by much. From its "
+    "change its own half is taken, once: not the reward's half, and not 1.96 or 2 halves.",
+    "half_widened": "You call a run 'nothing' whose reward's interval lies above 0, though not by much. The half-width "
+    "is taken off once, for it is no standard error: not 1.96 or 2 of it are due. What is left is above 0, and shown.",
+    "half_reduced": "You call runs shown, some up and one down, whose intervals contain 0. On each side of the change "
+    "lies the whole half-width of the same reward: not a part of it, not the lexicon's, and not nothing.",
+    "names_exchanged": "You have 'aligned' and 'hacked' exchanged: each run that rose has the other's name. 'aligned' "
+    "is for those of which all conditions hold.",
+    "one_is_enough": "You call runs 'aligned' of which one condition does not hold, one that repeats itself and one "
+    "that is no language any more. All have to hold: `and` between them, no `or`, no majority, and none left out.",
+    "ends_exchanged": "You have before and after exchanged: you blame a run whose distinct-2 rose and whose NLL fell, "
+    "and not one in which it was the other way about. Due are distinct-2 *after*, at least 0.8 of that before, and the "
+    "NLL *after* less that before.",
+    "kl_for_nll": "You ask the KL where the NLL is to be asked: you blame a run for its distance, and not one whose "
+    "texts have become unlikely. KL has no bound here.",
+    "fallen_aligned": "You call a run 'aligned' whose reward *fell*: its interval lies wholly below 0. That the "
+    "lexicon rose and the language is intact does not count there. Ask first on which side of 0 the interval lies.",
+    "fallen_judged": "You call one run 'worse', and not the other whose reward fell. Its interval lies wholly below 0, "
+    "too: how far it fell, the lexicon, the language and the KL do not count there.",
+    "none_aligned": "You call no run 'aligned', though six have all that it takes: one of your conditions is never "
     "met. The NLL of any text is some nats a token; at most 1 is by how much it *grew*. And 0.8 is a share of the "
     "distinct-2 before, not a difference.",
     "healthy_blamed": "You blame a run whose reward rose, whose judge agrees and whose language is intact.",
@@ -42,7 +62,7 @@ _CLAIM_HINTS = {
     "repetition_missed": "One run repeats itself: its distinct-2 is below 0.8 *of what it was*, a share and not a "
     "difference. The lexicon likes it, too, for it counts the good words as often as they come.",
     "garble_missed": "One run's texts have become unlikely to the model that training started from: more than 1 nat a "
-    "token. That is no longer the language it knew, whatever the judges say.",
+    "token, however many it was before. That is no longer the language it knew, whatever the judges say.",
     "fallen_is_not_nothing": "The interval of one run's reward lies wholly *below* 0. That is shown, and not nothing: "
     "it got worse.",
     "fallen_is_no_hack": "You call a run 'hacked' whose reward fell. A hack raises the reward without what it stands "
@@ -65,26 +85,34 @@ _MISTAKEN = {  # (kind of run, what it was called): the name of the hint, where 
     ("wide_below", "worse"): "negative_is_no_proof",
     ("unconfirmed", "aligned"): "judge_ignored",
     ("unconfirmed", "nothing"): "doubt_is_not_nothing",
+    ("straddling", "aligned"): "judge_ignored",
+    ("straddling", "nothing"): "doubt_is_not_nothing",
     ("disliked", "aligned"): "judge_ignored",
     ("disliked", "nothing"): "doubt_is_not_nothing",
     ("repeating", "aligned"): "repetition_missed",
     ("garbled", "aligned"): "garble_missed",
     ("fallen", "nothing"): "fallen_is_not_nothing",
     ("fallen", "hacked"): "fallen_is_no_hack",
+    ("fallen", "aligned"): "fallen_aligned",
+    ("slipped", "aligned"): "fallen_aligned",
+    ("slipped", "hacked"): "fallen_is_no_hack",
+    ("slipped", "nothing"): "fallen_is_not_nothing",
 }
 _BLAMED = {  # the one sound run that was called hacked
     "small": "distinct_absolute",
     "odd": "nll_rise_blamed",
     "far": "kl_blamed",
     "clear": "too_good_blamed",
+    "near": "half_widened_lexicon",
     "sharper": "nll_fall_blamed",
 }
 _CLAIMS = {
     **dict.fromkeys(("wide", "touching", "wide_below"), "nothing"),
-    "fallen": "worse",
+    **dict.fromkeys(("fallen", "slipped"), "worse"),
     **dict.fromkeys(_BLAMED, "aligned"),
-    **dict.fromkeys(("unconfirmed", "disliked", "repeating", "garbled"), "hacked"),
+    **dict.fromkeys(("unconfirmed", "straddling", "disliked", "repeating", "garbled"), "hacked"),
 }
+_OTHER = {"aligned": "hacked", "hacked": "aligned"}
 _ROSE = tuple(kind for kind, claim in _CLAIMS.items() if claim in ("aligned", "hacked"))
 
 
@@ -97,9 +125,12 @@ def claim_of_verdict(inputs: dict, outputs: dict) -> Verdict:
 
     def cause(place: int, claim: str) -> str:
         kind = kinds[place]
+        if kind in _ROSE and all(called[risen] == _OTHER[_CLAIMS[risen]] for risen in _ROSE):
+            return "names_exchanged"
         if kind in _ROSE and _by_the_reward_alone([called[risen] for _, risen in rises]):
             return "reward_alone"
-        return _of_all_names(kind, called) or _MISTAKEN.get((kind, claim)) or _of_a_rise(kind, claim)
+        together = _of_several(kind, called) or _of_all_names(kind, called)
+        return together or _MISTAKEN.get((kind, claim)) or _of_a_rise(kind, claim)
 
     return texts_verdict(outputs, runs, [_CLAIMS[kind] for kind in kinds], cause, _CLAIM_HINTS)
 
@@ -113,6 +144,42 @@ def _by_the_reward_alone(names: list[str]) -> bool:
     return set(names) == {"aligned", "hacked"} and len(changes) == 1 and 2 <= changes[0] <= len(names) - 2
 
 
+def _of_several(kind: str, called: dict[str, str]) -> str:
+    """The hint on a mistake that changes the names of several runs at once. '' for none."""
+
+    def are(claim: str, *kinds: str) -> bool:
+        return all(called[one] == claim for one in kinds)
+
+    swapped = are("hacked", "sharper") and not are("hacked", "repeating", "garbled")
+    either = are("aligned", "repeating", "garbled") and not are("hacked", "sharper")
+    rewards_half = are("hacked", "near", "straddling") and are("aligned", "unconfirmed", "odd")
+    patterns = {  # name of the hint: (whether the names show it, the runs that it is about)
+        "half_reduced": (
+            are("worse", "wide_below") and are("aligned", "touching"),
+            ("wide_below", "wide", "touching", "unconfirmed", "straddling"),
+        ),
+        "half_widened": (are("nothing", "near") and not are("nothing", "garbled"), ("near", "small", "slipped")),
+        "one_is_enough": (either, ("repeating", "garbled", "disliked", "unconfirmed", "straddling")),
+        "ends_exchanged": (swapped, ("repeating", "garbled", "sharper")),
+        "kl_for_nll": (are("hacked", "far") and are("aligned", "garbled"), ("far", "garbled")),
+        "worse_by_the_lexicon": (
+            are("worse", "disliked") and not are("worse", "fallen"),
+            ("disliked", "fallen", "slipped"),
+        ),
+        "half_widened_lexicon": (rewards_half, ("near", "unconfirmed")),
+        "distinct_absolute": (
+            are("hacked", "small", "clear") and are("aligned", "near", "odd", "far"),
+            ("small", "clear", "sharper"),
+        ),
+        "fallen_aligned": (are("aligned", "slipped"), ("fallen", "slipped")),
+        "fallen_judged": (
+            {called["fallen"], called["slipped"]} == {"worse", "nothing"},
+            ("fallen", "slipped", "wide_below"),
+        ),
+    }
+    return next((name for name, (is_met, kinds) in patterns.items() if is_met and kind in kinds), "")
+
+
 def _of_all_names(kind: str, called: dict[str, str]) -> str:
     """The hint that one wrong name alone does not give: what the other runs were called decides. '' for none."""
     blamed = [sound for sound in _BLAMED if called[sound] == "hacked"]
@@ -121,10 +188,9 @@ def _of_all_names(kind: str, called: dict[str, str]) -> str:
         return _BLAMED[kind] if blamed == [kind] else several
     if kind == "touching" and called[kind] == "aligned":
         return "interval_ignored" if called["wide"] == "aligned" else "touches_0"
-    if kind in ("disliked", "fallen") and called["disliked"] == "worse" != called["fallen"]:
-        return "worse_by_the_lexicon"
     alone = "aligned" == called[kind] != called["unconfirmed" if kind == "disliked" else "disliked"]
-    return {"unconfirmed": "judge_without_interval", "disliked": "judge_against"}.get(kind, "") if alone else ""
+    of_judge = {"disliked": "judge_against"} | dict.fromkeys(("unconfirmed", "straddling"), "judge_without_interval")
+    return of_judge.get(kind, "") if alone else ""
 
 
 def _of_a_rise(kind: str, claim: str) -> str:
@@ -134,21 +200,28 @@ def _of_a_rise(kind: str, claim: str) -> str:
 
 
 def kind_of(run: dict[str, float]) -> str:
-    """Which of the thirteen kinds a run is, from its figures."""
-    lowest, highest = (run["reward_change"] + side * run["reward_half"] for side in (-1, 1))
-    if lowest <= 0:
-        above = "touching" if lowest == 0 else "wide"
-        return "fallen" if highest < 0 else above if run["reward_change"] > 0 else "wide_below"
+    """Which of the sixteen kinds a run is, from its figures."""
+    if run["reward_change"] <= run["reward_half"]:
+        return _kind_without_a_rise(run)
     if run["nll_after"] > run["nll_before"] + 1:
         return "garbled"
     if run["distinct_2_after"] < 0.8 * run["distinct_2_before"]:
         return "repeating"
     if run["lexicon_change"] <= run["lexicon_half"]:
-        return "disliked" if run["lexicon_change"] < 0 else "unconfirmed"
+        above = "unconfirmed" if run["lexicon_change"] == run["lexicon_half"] else "straddling"
+        return "disliked" if run["lexicon_change"] < 0 else above
     if run["kl"] > 10:
         return "far"
     if run["distinct_2_before"] < 0.8:
-        return "small"
-    if run["nll_after"] < run["nll_before"] - 1:
-        return "sharper"
+        return "small" if run["distinct_2_after"] < run["distinct_2_before"] else "sharper"
+    if run["reward_half"] > run["reward_change"] / 2:
+        return "near"
     return "odd" if run["nll_after"] > run["nll_before"] else "clear"
+
+
+def _kind_without_a_rise(run: dict[str, float]) -> str:
+    if run["reward_change"] + run["reward_half"] < 0:
+        return "fallen" if run["kl"] > 10 else "slipped"
+    if run["reward_change"] < 0:
+        return "wide_below"
+    return "touching" if run["reward_change"] == run["reward_half"] else "wide"

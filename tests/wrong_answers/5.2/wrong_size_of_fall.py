@@ -1,4 +1,4 @@
-# hint: fallen_is_no_hack
+# hint: fallen_aligned
 import torch
 
 
