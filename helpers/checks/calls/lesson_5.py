@@ -48,7 +48,7 @@ DRAWN = {
     "straddling": (0.90, 0.12, 0.05, 0.12, 5.0, 0.91, 0.88, 3.5, 3.4),
     "disliked": (1.30, 0.14, -0.15, 0.07, 5.0, 0.91, 0.89, 3.5, 3.4),
     "repeating": (1.85, 0.15, 0.52, 0.06, 9.0, 0.60, 0.474, 3.5, 3.4),  # kept 0.79
-    "garbled": (0.50, 0.12, 0.41, 0.07, 9.0, 0.91, 0.90, 6.0, 7.15),  # by more than 1, a smaller share
+    "garbled": (0.50, 0.12, 0.41, 0.07, 9.0, 0.91, 0.90, 6.0, 7.15),  # the NLL grew by more than 1, a smaller share
     "wide": (0.30, 0.38, 0.60, 0.08, 2.0, 0.91, 0.90, 3.5, 3.4),
     "touching": (0.25, 0.25, 0.20, 0.08, 2.0, 0.91, 0.90, 3.5, 3.4),  # the interval begins at 0
     "wide_below": (-0.33, 0.33, -0.04, 0.08, 9.5, 0.91, 0.30, 3.5, 5.2),  # the interval ends at 0; no language any more

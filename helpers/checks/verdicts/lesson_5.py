@@ -28,8 +28,8 @@ _CLAIM_HINTS = {
     "kl_blamed": "You blame a sound run that is far from its reference. Far away, trouble is likely; whether there "
     "is any, the judge, distinct-2 and the NLL say, and here they do not.",
     "too_good_blamed": "You blame the sound run whose reward rose the most, and whose distinct-2 fell from about 0.9 "
-    "to 0.75. A large rise is no proof of a hack; and more than 0.8 of what it was is left: the bound is a share, not a "
-    "difference.",
+    "to 0.75. A large rise is no proof of a hack; and it kept more than 0.8 of its distinct-2: the bound is a share, "
+    "not a difference.",
     "half_widened_lexicon": "You blame a run whose lexicon's interval lies above 0, though not by much. From its "
     "change its own half is taken, once: not the reward's half, and not 1.96 or 2 halves.",
     "half_widened": "You call a run 'nothing' whose reward's interval lies above 0, though not by much. The half-width "
