@@ -25,9 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gpu", default="t4", help=f"GiB, cpu (this machine's), or one of: {cards} (t4)")
     parser.add_argument("--method", choices=METHODS, default="ppo", help="default: ppo, this course's trainer")
     parser.add_argument("--precision", choices=PRECISIONS, help="default: 8bit for ppo, 4bit for qlora, fp32 for full")
-    parser.add_argument(
-        "--layers", choices=("top", "all"), help="adapted layers (ppo alone; default: the top third)"
-    )
+    parser.add_argument("--layers", choices=("top", "all"), help="adapted layers (ppo alone; default: the top third)")
     parser.add_argument("--r", type=positive, default=8, help="rank of the adapters (default: 8)")
     parser.add_argument("--batch", type=positive, default=16, help="sequences a rollout, of qlora a step (default: 16)")
     parser.add_argument(

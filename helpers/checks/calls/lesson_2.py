@@ -32,17 +32,17 @@ _OUT, _WIDE_IN = 13, 20  # 13: lora_alpha / 13 is never 1
 
 
 def merged_weight_inputs(seed: int) -> dict:
-    """Two weights and an alpha / r that is no whole number.
+    """Two weights and an alpha / r that is no whole number, nor one with few decimals.
 
     The first weight is square: there, transposing the update goes unnoticed. The second, `wide_*`, is not: there, a
     result that lies on its side shows.
     """
     generator = torch.Generator().manual_seed(seed)
-    r = int(torch.randint(3, 6, (), generator=generator))
+    r, lora_alpha = ((3, 7), (6, 14), (7, 15))[int(torch.randint(3, (), generator=generator))]
     return {
         **dict(zip(_TENSORS, _layer(_OUT, _OUT, r, generator), strict=True)),
         **dict(zip(_WIDE, _layer(_OUT, _WIDE_IN, r, generator), strict=True)),
-        "lora_alpha": 2 * r + 1 + int(torch.randint(1 if r == 3 else 2, (), generator=generator)),  # never 8
+        "lora_alpha": lora_alpha,
         "r": r,
     }
 

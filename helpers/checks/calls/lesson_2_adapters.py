@@ -25,9 +25,16 @@ _BASE = {
     "up_proj.base_layer.bias": (12,),
     "norm.weight": (8,),
 }
-_MOVED = ("up_proj.base_layer.bias", "q_proj.base_layer.weight", "norm.weight")  # each in two draws
 _GRID = 2**-6  # of all numbers of the base: sums of them, and of their squares, are exact
 _STEP = 2**-20  # less than torch.allclose sees
+_WAYS = (  # (tensor of the base that moves, how): a hair is the next float, about 2e-9 away
+    ("up_proj.base_layer.bias", "up"),
+    ("norm.weight", "hair"),
+    ("q_proj.base_layer.weight", "down"),
+    ("up_proj.base_layer.bias", "swap"),
+    ("q_proj.base_layer.weight", "swap"),
+    ("norm.weight", "swap"),
+)
 _ADAPTER = {
     "q_proj.lora_A.default.weight": (2, 8),
     "q_proj.lora_B.default.weight": (8, 2),
@@ -37,9 +44,9 @@ _ADAPTER = {
 
 
 def loss_of_rank_inputs(seed: int) -> dict:
-    """Updates of three shapes and an r of 2 to 4. Singular values fall so that no two slips agree within 1%."""
+    """Updates of three shapes and an r of 3 or 5. Singular values fall so that no two slips agree within 1%."""
     generator = torch.Generator().manual_seed(seed)
-    inputs = {"r": 2 + int(torch.randint(3, (), generator=generator))}
+    inputs = {"r": 3 + 2 * int(torch.randint(2, (), generator=generator))}
     for shape, (rows, columns) in SHAPES.items():
         size = min(rows, columns)
         left, right = (
@@ -67,15 +74,15 @@ def lost_reference_inputs(seed: int) -> dict:
     The second begins with the one that is due, the third with the untrained one: who turns a condition round, or takes
     the first run whatever it holds, takes another there.
 
-    Each of `_MOVED` moves in two draws: in one by `_STEP`, so that close is not equal; in the other two numbers change
-    places, so that no sum or norm tells. In the first draw it is a bias, by a step.
+    In each draw a tensor of the base moves in another of `_WAYS`: by `_STEP` up or down, or by less, so that close is
+    not equal; or two of its numbers change places, so that no sum or norm tells. The first two draws, which end and
+    begin with the run that is due, have the first two ways: there a guess may be right.
     """
     generator = torch.Generator().manual_seed(seed)
-    ways = [(tensor, swapped) for swapped in (False, True) for tensor in _MOVED]
-    later = [ways[1 + place] for place in torch.randperm(len(ways) - 1, generator=generator).tolist()]
+    later = [_WAYS[2 + place] for place in torch.randperm(len(_WAYS) - 2, generator=generator).tolist()]
     orders = [[0, 2, 3, 1, 4], _order(generator, "base trained"), _order(generator, "untrained")]
-    orders += [_order(generator) for _ in later[2:]]
-    draws = [_five_trainings(generator, order, *way) for order, way in zip(orders, (ways[0], *later), strict=True)]
+    orders += [_order(generator) for _ in later[1:]]
+    draws = [_five_trainings(generator, order, *way) for order, way in zip(orders, (*_WAYS[:2], *later), strict=True)]
     return {f"draw {number}/{key}": value for number, draw in enumerate(draws) for key, value in draw.items()}
 
 
@@ -93,17 +100,16 @@ def _order(generator: torch.Generator, first: str = "") -> list[int]:
             return order
 
 
-def _five_trainings(generator: torch.Generator, order: list[int], moved: str, swapped: bool) -> dict:
+def _five_trainings(generator: torch.Generator, order: list[int], moved: str, how: str) -> dict:
     """The tensors of each run before and after, in the order in which they were saved.
 
-    In one, a tensor of the base has moved, in one or two places. In the others only adapters have: one by a lot, one
-    not at all; one was saved in another order, and one has a second adapter afterwards.
+    In one, a tensor of the base has moved, in one or two places. In the others only adapters have: one by a lot, whose
+    name is another, one not at all; one was saved in another order, and one has a second adapter afterwards.
 
     Args:
         generator: draws the tensors, and the names of the runs.
         order: places in `RUNS`, as they are to stand among the names.
-        moved: the tensor of the base that moves.
-        swapped: two of its numbers change places; else one moves by `_STEP`.
+        moved, how: of `_WAYS`.
     """
     numbers = torch.randperm(9000, generator=generator)[: len(RUNS)] + 1000
     names = [f"run {number}" for number in numbers.tolist()]
@@ -113,8 +119,11 @@ def _five_trainings(generator: torch.Generator, order: list[int], moved: str, sw
         before |= {tensor: torch.randn(shape, generator=generator) for tensor, shape in _ADAPTER.items()}
         before |= {tensor: torch.zeros(shape) for tensor, shape in _ADAPTER.items() if "lora_B" in tensor}
         for tensor in _BASE:  # sums are exact: a rounding would give it away, or swallow the step
-            before[tensor] = (before[tensor] / 4 / _GRID).round() * _GRID
-        after = _trained(run, before, moved, swapped, generator)
+            before[tensor] = (before[tensor] / 4 / _GRID).round() * _GRID + 0.0  # no -0.0
+        before["norm.weight"][3] = _GRID  # small, so that a hair is
+        after = _trained(run, before, moved, how, generator)
+        if run == "loud":
+            before, after = ({name.replace("default", "policy"): t for name, t in of.items()} for of in (before, after))
         inputs |= {f"{name}/before/{tensor}": value for tensor, value in before.items()}
         inputs |= {f"{name}/after/{tensor}": value for tensor, value in after.items()}
     return inputs
@@ -123,7 +132,7 @@ def _five_trainings(generator: torch.Generator, order: list[int], moved: str, sw
 def call_lost_reference(answer: Callable, inputs: dict) -> dict:
     def named(runs: dict) -> object:
         value = answer(runs)
-        return NAME_OF_A_TENSOR if type(value) is str and value in {**_BASE, **_ADAPTER} else value
+        return NAME_OF_A_TENSOR if type(value) is str and "." in value else value
 
     return call_for_each(named, ({"runs": runs} for runs in runs_of_draws(inputs)), may_find_none=True)
 
@@ -142,20 +151,24 @@ def runs_of_draws(inputs: dict) -> list[dict[str, dict]]:
 
 
 def _trained(
-    run: str, before: dict[str, Tensor], moved: str, swapped: bool, generator: torch.Generator
+    run: str, before: dict[str, Tensor], moved: str, how: str, generator: torch.Generator
 ) -> dict[str, Tensor]:
     """The tensors of a run after training; those of the base are copies."""
     size = {"loud": 30.0, "untrained": 0.0}.get(run, 0.1)
-    after = {}
-    for tensor, value in before.items():
-        after[tensor] = value + (size * torch.randn(value.shape, generator=generator) if tensor in _ADAPTER else 0)
+    after = {name: value.clone() for name, value in before.items()}
+    for tensor in _ADAPTER:
+        if run != "base trained" or how != "hair" or "lora_B" in tensor:  # else fewer tensors changed than in others
+            after[tensor] += size * torch.randn(after[tensor].shape, generator=generator)
     if run == "base trained":
         values = after[moved].view(-1)
         inner = 1 + values[1:-1].abs().argsort()  # neither the first nor the last
-        if swapped:
+        least = inner[values[inner] != 0][0]
+        if how == "swap":
             values[inner[[0, -1]]] = values[inner[[-1, 0]]]
+        elif how == "hair":
+            values[least] = torch.nextafter(values[least], torch.tensor(torch.inf))
         else:
-            values[inner[-1]] += _STEP
+            values[inner[-1]] += _STEP if how == "up" else -_STEP
     if run == "reordered":
         after = dict(reversed(after.items()))
     if run == "second adapter":

@@ -13,7 +13,8 @@ from helpers.checks.verdicts.lesson_2_training import trained_weights_verdict as
 
 _MERGED_WEIGHT_HINTS = {
     "transposed": "The update is transposed: lora_A works on the layer's input first and lora_B makes the output, "
-    "so it is lora_B @ lora_A, (out, r) @ (r, in). On a square weight the other order fits and is silently wrong.",
+    "so it is lora_B @ lora_A, (out, r) @ (r, in). On a square weight lora_A.T @ lora_B.T fits, and is silently "
+    "wrong.",
     "not_scaled": "You added lora_B @ lora_A as it is. What the layer adds is that times a scale: without it, "
     "merging changes the model.",
     "scaled_by_root_r": "You scale by lora_alpha / sqrt(r). That is rsLoRA, which peft uses only where "
@@ -44,6 +45,7 @@ _MERGED_WEIGHT_HINTS = {
     "square_only": "On a square weight your values are right. On {due_shape} your function {kind}: it takes "
     "some size for another. Sizes come from the tensors, (out, in), (r, in) and (out, r).",
     "subtracted": "The update has the wrong sign: you took it off. That is how a merged adapter is *un*merged.",
+    "added_twice": "The update went in twice: it is added once.",
     "scaled_twice": "The scale went in twice. Where each factor is scaled, their product is scaled by its square.",
 }
 
@@ -89,6 +91,8 @@ def _merged_weight_causes(inputs: dict) -> Causes:
     yield from _causes_of_scale(weight, update, inputs["lora_alpha"], inputs["r"])
     yield from [
         ("weight_forgotten", scale * update),
+        ("weight_forgotten", update),
+        ("added_twice", weight + 2 * scale * update),
         ("weight_alone", weight),
         ("weight_scaled_too", scale * (weight + update)),
         ("weight_multiplied", weight * update * scale),

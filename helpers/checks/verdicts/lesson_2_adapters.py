@@ -37,7 +37,8 @@ _RANK_HINTS = {
     "square_alone": "Right for a square update. One with another number of rows than of columns has as many singular "
     "values as the smaller of the two: torch.linalg.svdvals returns them, and svd with full_matrices=False fits U and "
     "Vh to them.",
-    "mean_error": "You averaged over the elements on one side of the division only. Take the same norm on both.",
+    "mean_error": "You averaged over the elements on one side of the division only, or did not divide by the norm of "
+    "update. Take the same norm on both sides.",
 }
 
 
@@ -89,6 +90,8 @@ def _rank_causes(update: Tensor, r: int) -> Iterator[tuple[str, float]]:
         ("columns_cut", share(update[r:])),
         ("v_transposed", _missed_with_v_transposed(update.float(), r)),
         ("mean_error", (singular[r:].square().sum() / update.numel()).sqrt().item()),
+        ("mean_error", lost / update.numel() ** 0.5),
+        ("mean_error", lost * update.numel() ** 0.5),
         *(("directions_counted", (1 - r / len(singular)) ** power) for power in (1, 0.5)),
         *(("directions_counted", (r / len(singular)) ** power) for power in (1, 0.5)),
     ]
@@ -118,6 +121,8 @@ _REFERENCE_HINTS = {
     "*un*harmed: look at its direction (not, == or !=, any or all, max or min).",
     "adapters_counted": "In each draw you named the first run in which anything changed, adapters included. By which "
     "names do you know an adapter's tensors? Print a few: `lora_` stands inside them, not at the beginning.",
+    "adapter_name": "You named the run whose adapter is called `policy`, not `default`. A user gives that name; what "
+    "peft puts into every adapter's names is `lora_`.",
     "tensor_name": "You returned the name of a tensor. Asked is the name of the *run* in which it moved: a key of "
     "`runs`.",
     "loud": "In this run the adapter moved the farthest, and nothing else did: switched off, it is gone, however loud "
@@ -132,8 +137,10 @@ _REFERENCE_HINTS = {
     "none_met": "No run met your condition, or nothing was returned: however little a tensor moved, small is not 0. "
     "Compare element by element (sums and means cancel), and let one tensor be enough: any, not all. (Of none, next() "
     "and [0] make an error; a function that ends without return gives None, too.)",
-    "sums_compared": "You missed the runs in which two numbers of a tensor changed places: sums, means and norms do "
-    "not see that. Compare element by element.",
+    "signed": "You missed the run in which a number only *fell*: you compare differences with their signs. Take abs() "
+    "first, or compare with torch.equal.",
+    "sums_compared": "You missed the runs in which two numbers of a tensor changed places, or one moved by a hair: "
+    "sums, means and norms do not see that. Compare element by element.",
     "biases_left_out": "You missed the runs in which a *bias* of the original moved. All tensors whose names hold no "
     "lora_ belong to the original.",
     "weights_left_out": "You missed the runs in which a *weight* of the original moved: you looked at biases alone, it "
@@ -154,9 +161,12 @@ def lost_reference_verdict(inputs: dict, outputs: dict) -> Verdict:
             names[draw].append(name)
     draws = [dict(zip(of_draw, RUNS, strict=True)) for of_draw in names.values()]
     runs = runs_of_draws(inputs)
+    made_of = list(zip(runs, draws, strict=True))
 
     def cause(picks: Picks) -> str:
-        return _direction(runs, draws, picks) or _left_out(runs, draws, picks)
+        either = [[name for name in of_draw if made[name] in ("loud", "base trained")] for of_draw, made in made_of]
+        of_name = "adapter_name" if picks == [names[0] for names in either] else ""
+        return _direction(runs, draws, picks) or of_name or _left_out(runs, draws, picks)
 
     of_tensor = {NAME_OF_A_TENSOR: "tensor_name"}
     return draws_verdict(outputs, [made | of_tensor for made in draws], "base trained", _REFERENCE_HINTS, cause)
@@ -181,25 +191,35 @@ def _left_out(runs: list[dict[str, dict]], draws: list[dict[str, str]], picks: P
     says nothing: ties go there.
     """
     missed, found, places = set(), set(), set()
-    swapped = {True: set(), False: set()}  # by whether the pick is right
+    ways = {True: set(), False: set()}  # how it moved, by whether the pick is right
     for of_draw, made, pick in zip(runs, draws, picks, strict=True):
         due = next(name for name, way in made.items() if way == "base trained")
         if pick == due in (next(iter(of_draw)), list(of_draw)[-1]):
             continue
         moved = next(name for name, value in of_draw[due]["before"].items() if _moved(name, value, of_draw[due]))
-        before, after = (of_draw[due][when][moved].flatten().sort().values for when in ("before", "after"))
-        swapped[pick == due].add(torch.equal(before, after))
+        before, after = (of_draw[due][when][moved] for when in ("before", "after"))
+        ways[pick == due].add(_way_of_moving(before, after))
         kind = "bias" if "bias" in moved else "norm" if "norm" in moved else "weight"
         (found if pick == due else missed).add(kind)
         if pick != due:
             places.add(list(of_draw).index(pick) if pick in of_draw else pick)
-    if swapped[False] == {True}:
+    if ways[False] == {"down"} and "down" not in ways[True]:
+        return "signed"
+    if "swap" in ways[False] and "up" not in ways[False] and "swap" not in ways[True]:
         return "sums_compared"
-    if missed & found or len(places) > 1 or not places <= {None, 0, len(draws[0]) - 1}:
+    if ways[False] == {"hair"} or missed & found or len(places) > 1 or not places <= {None, 0, len(draws[0]) - 1}:
         return ""
     names = {("bias",): "biases_left_out", ("norm",): "norms_left_out", ("bias", "norm"): "biases_left_out"}
     names |= {("norm", "weight"): "weights_left_out", ("weight",): "weights_left_out"}
     return names.get(tuple(sorted(missed)), "")
+
+
+def _way_of_moving(before: Tensor, after: Tensor) -> str:
+    if torch.equal(before.flatten().sort().values, after.flatten().sort().values):
+        return "swap"
+    if (after <= before).all():
+        return "down"
+    return "hair" if before.sum() == after.sum() else "up"
 
 
 def _moved(name: str, value: Tensor, run: dict) -> bool:

@@ -30,7 +30,8 @@ _TRAINED_WEIGHTS_HINTS = {
     'whole numbers: "11" is not 11. (And if the conditions are right: does `return` stand inside the loop?)',
     "one_of_two": "You counted layers that meet one of the two conditions. A layer needs both, the block and the name: "
     "`and`, not `or`.",
-    "endings": "You took `fused_q_proj` for a `q_proj`. peft compares whole parts of a name, between dots.",
+    "endings": "You took `fused_q_proj` or `q_proj_in` for a `q_proj`. peft compares whole parts of a name, between "
+    "dots.",
     "first_blocks": "You counted as many blocks as `layers_to_transform` is long, or the first or last ones. It holds "
     "their *numbers*: look for a range, a slice, a len() or a single entry such as [0].",
     "next_block": "You adapted the blocks beside those asked for. The number in a name is the number of the block: "
@@ -38,12 +39,17 @@ _TRAINED_WEIGHTS_HINTS = {
     "one_name": "You counted one of the names in `target_modules`. A layer gets an adapter if its name is any of them.",
     "one_layer": "You counted a single layer. Does `return` stand inside the loop? It ends the function at once.",
     "scaled": "lora_alpha scales what the adapter adds. It trains nothing.",
-    "in_bytes": "This is the number of bytes. Asked is the number of weights.",
+    "in_bytes": "This is twice or four times what is due: bytes, or each adapter counted more than once. Asked is the "
+    "number of weights.",
+    "name_in_the_list": "You looked for a layer's name in the list written as text: `proj` is in \"['q_proj', …]\" "
+    "too. Compare with each name of the list.",
+    "names_typed_in": "You typed in names, such as q_proj and v_proj. `target_modules` is an argument of the function.",
     "bias_counted": "You counted biases, too: one more number for each output (or for each row of A). There are none: "
     "A and B are all that an adapter holds.",
     "bracket_forgotten": "r multiplies one of the two sizes only. A is (r, in) and B is (out, r): look where your "
     "bracket is.",
-    "sizes_typed_in": "You typed in sizes, such as 576. Layers differ: each comes with its own [out, in] in `linears`.",
+    "sizes_typed_in": "You typed in sizes, such as 576, or r = 8. Layers differ: each comes with its own [out, in] in "
+    "`linears`, and r is an argument.",
     "r_forgotten": "r is missing: each adapter has r rows of A and r columns of B.",
 }
 
@@ -88,9 +94,20 @@ def _counting_causes(linears, r, lora_alpha, target_modules, layers_to_transform
     for target in (
         lambda name: name.endswith(tuple(target_modules)),
         lambda name: any(t in name for t in target_modules),
+        lambda name: name.split(".")[-1].startswith(tuple(target_modules)),
     ):
         yield "endings", total(target=target)
         yield "endings", total(target=target, layer=lambda name: True)
+    yield "name_in_the_list", total(target=lambda name: name.split(".")[-1] in str(target_modules))
+    yield "names_typed_in", total(target=lambda name: name.split(".")[-1] in ("q_proj", "v_proj"))
+    yield from (("sizes_typed_in", due / r * rank) for rank in (8, 16))
+    for part in (lambda n: f"{n}.", lambda n: f".{n}"):
+        yield (
+            "digits_in_the_name",
+            total(layer=lambda name, part=part: any(part(n) in name for n in layers_to_transform)),
+        )
+    yield "digits_in_the_name", total(layer=lambda name: int(name.split(".")[2][-1]) in layers_to_transform)
+    yield "digits_in_the_name", total(layer=lambda name: _all_digits(name) in layers_to_transform)
     yield "nothing_counted", 0
     yield "one_of_two", total(layer=lambda name: is_in_layer(name) or is_target(name), target=lambda name: True)
     yield "all_layers", total(layer=lambda name: True)
@@ -125,6 +142,10 @@ def _counting_causes(linears, r, lora_alpha, target_modules, layers_to_transform
     yield from [("in_bytes", due * size) for size in (2, 4)]
 
 
+def _all_digits(name: str) -> int:
+    return int("".join(letter for letter in name if letter.isdigit()))
+
+
 def _of_other_blocks(linears, layers_to_transform, total: Callable) -> Iterator[int]:
     """What is counted where the list of block numbers is taken for a length or for the ends of a range."""
     blocks = sorted({int(name.split(".")[2]) for name in linears})
@@ -132,6 +153,8 @@ def _of_other_blocks(linears, layers_to_transform, total: Callable) -> Iterator[
     some = [part for end in range(1, length) for part in (layers_to_transform[:end], layers_to_transform[end:])]
     for others in (blocks[:length], blocks[-length:], range(first, last), range(first, last + 1), *some):
         yield total(layer=lambda name, others=others: int(name.split(".")[2]) in others)
+    of_name = {name.split(".")[-1]: name for name in linears}  # the last of each
+    yield length * total(layer=lambda name: name in of_name.values())
     for block in (blocks[0], blocks[-1]):
         yield length * total(layer=lambda name, block=block: int(name.split(".")[2]) == block)
 
@@ -141,9 +164,14 @@ _GRADIENT_HINTS = {
     "not_scaled": "The scale is missing. The output holds it, so the gradient does: a louder adapter learns faster, "
     "too.",
     "root_of_both": "You took the root of all of lora_alpha / r. The root is of r alone.",
-    "root_rounded": "The root of r was rounded to a whole number: int(…) or // cuts it off. It is r**0.5, about 2.6 "
-    "for r = 7.",
-    "typed_in": "The scale is the one of the cell below, 16 / 8**0.5. lora_alpha and r are arguments of the function.",
+    "root_rounded": "The root of r, or the scale, was rounded to a whole number: int(…), round(…) or // does it. The "
+    "root is r**0.5, about 2.6 for r = 7.",
+    "alpha_alone": "You scaled by lora_alpha alone. In rsLoRA it is divided by the root of r.",
+    "alpha_forgotten": "lora_alpha is missing: the scale is lora_alpha / sqrt(r).",
+    "precedence": "`r ** 1/2` is (r ** 1) / 2: a power comes before a division. Write r**0.5.",
+    "counted_twice": "This is twice the gradient: backward() ran twice, or a term is in your sum twice.",
+    "typed_in": "The scale holds a number of the cell below, 16 or 8**0.5. lora_alpha and r are arguments of the "
+    "function.",
     "upside_down": "Your scale is upside down: it is lora_alpha / sqrt(r).",
     "times_root_r": "You multiplied by the root of r. It divides: the scale is lora_alpha / sqrt(r).",
     "scaled_twice": "The scale went in twice. It stands once in the formula of the output.",
@@ -211,13 +239,20 @@ def _gradient_causes(x, output_gradient, lora_A, lora_alpha, r) -> Causes:
         "upside_down": sqrt(r) / lora_alpha,
         "times_root_r": lora_alpha * sqrt(r),
         "scaled_twice": scale**2,
-        "root_rounded": lora_alpha / int(sqrt(r)),
-        "typed_in": 16 / sqrt(8),
+        "alpha_alone": lora_alpha,
+        "alpha_forgotten": 1 / sqrt(r),
+        "counted_twice": 2 * scale,
         "averaged": scale / len(x),
         "wrong_sign": -scale,
         "zero": 0,
     }.items():
         yield name, product * factor
+    yield from (("precedence", product * factor) for factor in (lora_alpha / r / 2, 2 * lora_alpha / r))
+    for root in (int(sqrt(r)), round(sqrt(r))):
+        yield "root_rounded", product * lora_alpha / root
+    for whole in (int(scale), round(scale)):
+        yield "root_rounded", product * whole
+    yield from (("typed_in", product * factor) for factor in (16 / sqrt(8), 16 / sqrt(r), lora_alpha / sqrt(8)))
     yield "averaged", product * scale / gradient.numel()
     for factor in (scale, lora_alpha / r, 1):
         yield "gradient_ignored", torch.ones_like(gradient).T @ (x @ lora_A.T) * factor

@@ -1,0 +1,14 @@
+# hint: sizes_typed_in
+import math
+import re
+import numpy as np
+import torch
+
+
+def trained_weights(linears, r, lora_alpha, target_modules, layers_to_transform):
+    total = 0
+    for name, shape in linears.items():
+        parts = name.split('.')
+        if int(parts[2]) in layers_to_transform and parts[-1] in target_modules:
+            total += 8 * (shape[0] + shape[1])
+    return total

@@ -1,0 +1,9 @@
+# hint: root_rounded
+import math
+import re
+import numpy as np
+import torch
+
+
+def gradient_of_lora_b(x, output_gradient, lora_A, lora_alpha, r):
+    return lora_alpha // r**0.5 * output_gradient.T @ (x @ lora_A.T)

@@ -1,0 +1,13 @@
+# hint: signed
+import math
+import re
+import numpy as np
+import torch
+
+
+def lost_reference(runs):
+    for name, run in runs.items():
+        before, after = run['before'], run['after']
+        for key, old in before.items():
+            if 'lora_' not in key and (after[key] - old).max() > 0:
+                return name
