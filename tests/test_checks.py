@@ -66,6 +66,7 @@ def test_inputs_reach_the_process_of_the_answer_as_they_were_drawn_and_in_their_
     assert list(given) == list(drawn) and all(same(given[name], drawn[name]) for name in drawn)
 
 
+@pytest.mark.filterwarnings("ignore:Using backward\\(\\) with create_graph=True")
 @pytest.mark.parametrize("path", WRONG, ids=named)
 def test_wrong_answer_gets_its_own_hint_on_any_inputs(path):
     due = path.read_text().splitlines()[0].removeprefix("# hint: ")

@@ -37,15 +37,18 @@ __all__ = [
     "run_diagnosis_inputs",
 ]
 LAMBDA_RETURNS_OUTPUTS = {**TENSOR_OUTPUTS, "left_to_helper": bool}  # to the function that the trainer calls for it
+_OF_OTHERS = {"gradient": Tensor, "kind": str, "most_rows": int}
 ACCUMULATED_GRADIENT_OUTPUTS = {
     "gradient": Tensor,  # what the answer left in weight.grad
     "kind": str,  # of it
     "most_rows": int,  # of sequences whose losses were asked for at once
     "most_kept": int,  # of sequences for whose backward something was kept at once
     "weight_changed": bool,
-    "even_gradient": Tensor,  # the same of a batch that micro_batch divides
-    "even_kind": str,
-    "even_most_rows": int,
+    "inputs_changed": bool,  # the mask
+    "gradients_off": bool,  # nothing, or nothing of the weight, gets a gradient after the call
+    "hook_left": bool,  # a gradient of the weight after the call is another than it should be
+    # The same of a batch that micro_batch divides, and of sequences one at a time:
+    **{f"{other}_{part}": of for other in ("even", "ones") for part, of in _OF_OTHERS.items()},
 }
 SAMPLED_TOKENS_OUTPUTS = {
     **TENSOR_OUTPUTS,
@@ -79,36 +82,55 @@ def call_lambda_returns(answer: Callable, inputs: dict) -> dict:
 
 
 def accumulated_gradient_inputs(seed: int) -> dict:
-    """A linear model, 11 sequences of uneven lengths, and a micro-batch that does not divide 11."""
+    """A linear model far from its targets, 14 sequences of uneven lengths, and a micro-batch that does not divide 14.
+
+    No two micro-batches have the same number of tokens, and none is of one sequence.
+    """
     generator = torch.Generator().manual_seed(seed)
-    lengths = torch.tensor([5, 5, 4, 5, 4, 3, 1, 1, 2, 2, 3])  # no two micro-batches have the same number of tokens
-    mask = torch.arange(5) < lengths[:, None]
-    features, targets = torch.randn(11, 5, 6, generator=generator), torch.randn(11, 5, generator=generator)
+    lengths = torch.tensor([5, 5, 4, 5, 4, 3, 1, 1, 2, 2, 3, 2, 5, 1])
+    rows, mask = len(lengths), torch.arange(5) < lengths[:, None]
+    features, targets = torch.randn(rows, 5, 6, generator=generator), torch.randn(rows, 5, generator=generator)
+    weight = torch.randn(6, generator=generator)
     return {
-        "weight": torch.randn(6, generator=generator),
+        "weight": 15 * weight / weight.norm(),
         "features": features,
         "targets": torch.where(mask, targets, 10 + targets),
         "mask": mask,
-        "micro_batch": int(torch.randint(2, 4, (), generator=generator)),
+        "micro_batch": 3 + 2 * int(torch.randint(2, (), generator=generator)),
     }
 
 
-def even_rows(inputs: dict) -> int:
-    """How many of the sequences, at most, micro_batch divides."""
-    return len(inputs["mask"]) // inputs["micro_batch"] * inputs["micro_batch"]
+def even(inputs: dict) -> dict:
+    """The same with as many sequences as micro_batch divides."""
+    most = len(inputs["mask"]) // inputs["micro_batch"] * inputs["micro_batch"]
+    return {**inputs, **{name: inputs[name][:most] for name in ("features", "targets", "mask")}}
+
+
+def one_by_one(inputs: dict) -> dict:
+    """The same with two sequences more, which come twice, and with one sequence at a time."""
+    more = {name: torch.cat([inputs[name], inputs[name][:2]]) for name in ("features", "targets", "mask")}
+    return {**inputs, **more, "micro_batch": 1}
 
 
 def call_accumulated_gradient(answer: Callable, inputs: dict) -> dict:
-    """Call the answer on all sequences, and on as many of them as micro_batch divides."""
+    """Call the answer on all sequences, on as many of them as micro_batch divides, and with a micro_batch of 1.
+
+    An error at the last of these, which the others did not raise, is a kind.
+    """
     found = _accumulated(answer, inputs)
-    rows = even_rows(inputs)
-    even = _accumulated(answer, {**inputs, **{name: inputs[name][:rows] for name in ("features", "targets", "mask")}})
-    found["weight_changed"] |= even["weight_changed"]
-    return found | {f"even_{name}": even[name] for name in ("gradient", "kind", "most_rows")}
+    others = {"even": _accumulated(answer, even(inputs))}
+    try:
+        others["ones"] = _accumulated(answer, one_by_one(inputs))
+    except Exception as error:
+        others["ones"] = {"gradient": torch.empty(0), "kind": kind_of_error(error), "most_rows": 0}
+    for name, other in others.items():
+        found |= {f"{name}_{part}": other[part] for part in _OF_OTHERS}
+        found |= {part: found[part] or other.get(part, False) for part in ("weight_changed", "inputs_changed")}
+    return found
 
 
 def _accumulated(answer: Callable, inputs: dict) -> dict:
-    weight = inputs["weight"].clone().requires_grad_()
+    weight, mask = inputs["weight"].clone().requires_grad_(), inputs["mask"].clone()
     asked, kept, alive = [0], [0], weakref.WeakSet()
 
     def keep(tensor: Tensor) -> _Kept:
@@ -123,14 +145,22 @@ def _accumulated(answer: Callable, inputs: dict) -> dict:
         with saved_tensors_hooks(keep, lambda found: found.tensor):
             return errors.square()
 
-    answer(weight, token_losses, inputs["mask"].clone(), inputs["micro_batch"])
-    return {
-        "gradient": plain_tensor(weight.grad),
-        "kind": kind(weight.grad),
-        "most_rows": max(asked),
-        "most_kept": max(kept),
-        "weight_changed": any_changed([inputs["weight"]], [weight.detach()]),
-    }
+    with torch.enable_grad():
+        answer(weight, token_losses, mask, inputs["micro_batch"])
+        found = {"gradient": plain_tensor(weight.grad), "kind": kind(weight.grad)}
+        found |= {"most_rows": max(asked), "most_kept": max(kept)}
+        found["weight_changed"] = any_changed([inputs["weight"]], [weight.detach()])
+        found["inputs_changed"] = any_changed([inputs["mask"]], [mask])
+        found["gradients_off"] = not (torch.is_grad_enabled() and weight.requires_grad)
+        found["hook_left"] = not found["gradients_off"] and _has_a_hook(weight)
+    return found
+
+
+def _has_a_hook(weight: Tensor) -> bool:
+    """Whether the weight gets another gradient than is due."""
+    weight.grad = None
+    (3 * weight).sum().backward()
+    return weight.grad is None or any_changed([torch.full_like(weight.detach(), 3)], [weight.grad.detach()])
 
 
 def _sequences(errors: Tensor) -> int:

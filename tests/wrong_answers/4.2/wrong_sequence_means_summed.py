@@ -1,0 +1,10 @@
+# hint: mean_of_sequences
+import torch
+
+
+def accumulated_gradient(weight, token_losses, mask, micro_batch):
+    total = mask.sum()
+    for rows in torch.arange(len(mask)).split(micro_batch):
+        losses = token_losses(rows)
+        loss = ((losses * mask[rows]).sum(1) / mask[rows].sum(1)).mean()
+        loss.backward()
