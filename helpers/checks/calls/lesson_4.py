@@ -36,7 +36,11 @@ __all__ = [
     "call_run_diagnosis",
     "run_diagnosis_inputs",
 ]
-LAMBDA_RETURNS_OUTPUTS = {**TENSOR_OUTPUTS, "left_to_helper": bool}  # to the function that the trainer calls for it
+_OTHER_RETURNS = ("lambda_0", "lambda_1", "longer", "one")
+# "left_to_helper": to the function that the trainer calls for it.
+LAMBDA_RETURNS_OUTPUTS = {**TENSOR_OUTPUTS, "left_to_helper": bool} | {
+    f"{other}_{part}": of for other in _OTHER_RETURNS for part, of in (("output", Tensor), ("kind", str))
+}
 _OF_OTHERS = {"gradient": Tensor, "kind": str, "most_rows": int}
 ACCUMULATED_GRADIENT_OUTPUTS = {
     "gradient": Tensor,  # what the answer left in weight.grad
@@ -75,10 +79,31 @@ def lambda_returns_inputs(seed: int) -> dict:
     }
 
 
+def other_returns(inputs: dict) -> dict[str, dict]:
+    """The same with λ = 0 and with λ = 1, with rows of two places more, and with the last response alone."""
+    tensors = {name: value for name, value in inputs.items() if isinstance(value, Tensor)}
+    others = (
+        {"lam": 0.0},
+        {"lam": 1.0},
+        {name: torch.cat([value, value[:, :2].flip(0)], dim=1) for name, value in tensors.items()},
+        {name: value[-1:] for name, value in tensors.items()},
+    )
+    found = {name: {**inputs, **other} for name, other in zip(_OTHER_RETURNS, others, strict=True)}
+    longer = found["longer"]
+    longer["mask"] = torch.cat([inputs["mask"], inputs["mask"].all(1, keepdim=True).expand(-1, 2)], dim=1)
+    return found
+
+
 def call_lambda_returns(answer: Callable, inputs: dict) -> dict:
+    """Call the answer on the inputs, and on each of `other_returns`."""
     with calls_of(advantages_and_returns) as calls:
         outputs = call_for_tensor(answer, inputs)
-    return {**outputs, "left_to_helper": bool(calls)}
+    outputs["left_to_helper"] = bool(calls)
+    for name, given in other_returns(inputs).items():
+        other = call_again(call_for_tensor, answer, given)
+        outputs["inputs_changed"] |= other["inputs_changed"]
+        outputs |= {f"{name}_{part}": other[part] for part in ("output", "kind")}
+    return outputs
 
 
 def accumulated_gradient_inputs(seed: int) -> dict:

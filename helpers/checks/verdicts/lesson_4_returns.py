@@ -1,8 +1,12 @@
 """The verdict of exercise 4.1: what the value head should have said."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
+from helpers.checks.calls.lesson_4 import other_returns
 from helpers.checks.verdicts.compare import Causes, Verdict, agree, failed, left_to, tensor_verdict
 
 _HINTS = {
@@ -31,13 +35,42 @@ _HINTS = {
     "one_step": "As with λ = 0: one reward and the next guess. λ above 0 mixes in what was collected after that.",
     "own_value": "You mix in the value of the token itself. What is still to come *after* this token is guessed at the "
     "next one: V at t + 1.",
-    "forwards": "You go through the response from its first token on. The return looks ahead, so R at t needs R at "
-    "t + 1: begin at the end.",
+    "forwards": "You go through the response from its first token on. The return looks ahead, so R at t needs R at t + "
+    "1: begin at the end.",
     "own_guess_behind_the_end": "At the last token you take its own value for what comes after it. Nothing comes after "
     "it: V and R count as 0 there.",
-    "last_token_left_out": "At the last place of the row you have 0, and what was paid there is lost to all before it: "
-    "your loop begins one place too early. `reversed(range(n))` begins at n - 1.",
+    "last_token_left_out": "At the last place, of the row or of each response, you have 0, and what was paid there is "
+    "lost to all before it: your loop begins one place too early. `reversed(range(n))` begins at n - 1.",
     "no_rewards": "The rewards are missing: R at t begins with what was paid for token t.",
+    "one_behind_the_end": "You have {got:.4g} where {due:.4g} is due: what stands one place behind the end of a "
+    "response leaks in. It is the mask of t + 1 that says whether anything follows token t, and the last real token is "
+    "number mask.sum() - 1, counted from 0.",
+    "first_token_left_out": "Right but for the first token of each response, where you have 0: your loop ends one "
+    "place too early. `range(n - 1, -1, -1)` goes down to 0, and `reversed(range(n))` as well.",
+    "gamma_and_lambda_swapped": "gamma and λ have changed places: gamma discounts all that comes later, λ divides it "
+    "into what was collected and what is guessed.",
+    "gamma_twice": "A part of what comes later is discounted twice: gamma stands before the bracket, and in it once "
+    "more. From t to t + 1 it is one step.",
+    "value_subtracted": "You begin with r - V, as the error δ of the lesson does. A return begins with the reward "
+    "alone: the value of the token itself is not in it.",
+    "reward_for_the_value": "For what is guessed at the next token you take its reward. The guess is what the value "
+    "head said there, V.",
+    "bracket_missing": "1 - lam * V is 1 - (lam * V): Python multiplies first. The weight of the guess needs a "
+    "bracket, (1 - lam) * V.",
+    "rows_for_places": "You go through as many places as there are responses: len(rewards) counts the rows. The places "
+    "are rewards.shape[1].",
+    "mask_upside_down": "You kept what stands behind the end and dropped the tokens: mask is true where a token is "
+    "real.",
+    "full_rows_lost": "Right but for responses that fill their row: they give 0. Where no place is false, argmin() "
+    "says 0. The number of real tokens is mask.sum(1).",
+    "lambda_0": "Right with λ between 0 and 1, and not with λ = 0, where only the next guess counts. A division by "
+    "gamma * lam, or by a power of it, is one by 0 there.",
+    "lambda_1": "Right with λ between 0 and 1, and not with λ = 1, where only what was collected counts: a division by "
+    "1 - lam is one by 0 there, and no case of its own is needed.",
+    "shape_typed_in": "Right for 4 responses of 7 places, and not for longer ones: a size was typed in. rewards.shape "
+    "holds both, and torch.zeros_like(rewards) needs none.",
+    "one_response": "Right for several responses, and not for one alone: a `squeeze()` takes its dimension away, and a "
+    "single row has no other to be mixed with. Keep both dimensions, (1, response).",
     "settings_of_the_lesson": "These are the returns with λ = 0.95, as in the lesson, or with its gamma = 1, too. The "
     "function is given its own: `gamma` and `lam`.",
 }
@@ -45,13 +78,32 @@ _HINTS = {
 
 def lambda_returns_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against the explicit double sum of generalized advantage estimation, plus the values, in float64."""
-    due, got, mask = _advantages_by_double_sum(inputs) + _masked(inputs, "values"), outputs["output"], inputs["mask"]
     if outputs["left_to_helper"]:
         return left_to("advantages_and_returns", "left_to_helper", _HINTS)
+    verdict = _verdict(inputs, outputs)
+    if not verdict.passed:
+        return verdict
+    names = {"longer": "shape_typed_in", "one": "one_response"}
+    for other, given in other_returns(inputs).items():
+        of_other = {"output": outputs[f"{other}_output"], "kind": outputs[f"{other}_kind"], "inputs_changed": False}
+        found = _verdict(given, of_other)
+        if not found.passed:
+            name, (rows, places) = names.get(other, other), given["mask"].shape
+            where = f"with λ = {given['lam']} and {rows} x {places} places"
+            return replace(found, got=f"{found.got}, {where}", hint=_HINTS[name], hint_name=name)
+    return verdict
+
+
+def _verdict(inputs: dict, outputs: dict) -> Verdict:
+    due, got, mask = _due(inputs), outputs["output"], inputs["mask"]
     right_in_part = got.shape == due.shape and agree(torch.where(mask, got, 0), due) and not outputs["inputs_changed"]
     if outputs["kind"] == "Tensor" and right_in_part and not agree(got, due):
         return failed("padding_not_zero", got, due, _HINTS)
     return tensor_verdict(outputs, due, _causes(inputs, due), _HINTS)
+
+
+def _due(inputs: dict) -> Tensor:
+    return _advantages_by_double_sum(inputs) + _masked(inputs, "values")
 
 
 def _masked(inputs: dict, name: str) -> Tensor:
@@ -72,55 +124,86 @@ def _advantages_by_double_sum(inputs: dict) -> Tensor:
 
 
 def _causes(inputs: dict, due: Tensor) -> Causes:
-    rewards, values, mask = _masked(inputs, "rewards"), _masked(inputs, "values"), inputs["mask"]
-    raw_rewards, raw_values = inputs["rewards"].double(), inputs["values"].double()
-    gamma, lam = inputs["gamma"], inputs["lam"]
-    following = _next(values)
-
-    def returns(guess: float, collected: float, r: Tensor = rewards, v: Tensor = following, start=0) -> Tensor:
-        running, found = start, torch.zeros_like(r)
-        for t in reversed(range(r.shape[1])):
-            found[:, t] = running = r[:, t] + guess * v[:, t] + collected * running
-        return found
-
-    def forwards(v: Tensor) -> Tensor:
-        running, found = 0, torch.zeros_like(rewards)
-        for t in range(rewards.shape[1]):
-            found[:, t] = running = rewards[:, t] + gamma * ((1 - lam) * v[:, t] + lam * running)
-        return found
-
-    def without_last(v: Tensor) -> Tensor:
-        first = torch.arange(v.shape[1]) < v.shape[1] - 1
-        return torch.where(first, returns(gamma * (1 - lam), gamma * lam, torch.where(first, rewards, 0), v * first), 0)
-
-    right = gamma * (1 - lam), gamma * lam
-    found = [
-        ("behind_the_end", returns(*right, raw_rewards, _next(raw_values))),
-        ("behind_the_end", returns(*right, rewards, _next(raw_values))),
-        ("behind_the_end", returns(*right, raw_rewards, following)),
-        ("lambda_swapped", returns(gamma * lam, gamma * (1 - lam))),
-        ("advantages", due - values),
-        ("gamma_missing", returns(1 - lam, lam)),
-        ("gamma_on_one_part", returns(gamma * (1 - lam), lam)),
-        ("gamma_on_one_part", returns(1 - lam, gamma * lam)),
-        ("monte_carlo", returns(0, gamma)),
-        ("values_left_out", returns(0, gamma * lam)),
-        *[("weights_not_one", returns(*weights)) for weights in ((gamma, right[1]), (right[0], gamma), (gamma, gamma))],
-        *[("not_reversed", backwards) for backwards in _from_the_end(due, mask)],
-        *[("value_for_the_return", returns(*right, *begun)) for begun in _begun_with_the_value(inputs)],
-        ("one_step", returns(gamma, 0)),
-        ("own_value", returns(*right, rewards, values)),
-        ("forwards", forwards(following)),
-        ("forwards", forwards(_next(values.flip(1)).flip(1))),
-        *[("own_guess_behind_the_end", returns(*right, rewards, *ends)) for ends in _own_guesses(values, mask, lam)],
-        ("last_token_left_out", without_last(following)),
-        ("last_token_left_out", without_last(values)),
-        ("no_rewards", returns(*right, torch.zeros_like(rewards))),
-        ("settings_of_the_lesson", returns(0.05, 0.95)),  # gamma 1, lam 0.95
-        ("settings_of_the_lesson", returns(0.05 * gamma, 0.95 * gamma)),
-    ]
+    found, mask = [*_of_weights(inputs, due), *_of_the_walk(inputs, due), *_of_what_leaks(inputs)], inputs["mask"]
     yield from ((name, torch.where(mask, wrong, 0)) for name, wrong in found)
     yield from found  # the same, with what it gives behind the end left there
+
+
+def _returns(guess: float, collected: float, r: Tensor, v: Tensor, start: Tensor | float = 0) -> Tensor:
+    """Back from the last place: r, the next guess and what was collected, with their weights."""
+    running, found = start, torch.zeros_like(r)
+    for t in reversed(range(r.shape[1])):
+        found[:, t] = running = r[:, t] + guess * v[:, t] + collected * running
+    return found
+
+
+def _of_weights(inputs: dict, due: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Walks from the end in which what is added up, or its weight, is another."""
+    rewards, values, gamma, lam = _masked(inputs, "rewards"), _masked(inputs, "values"), inputs["gamma"], inputs["lam"]
+    right, following = (gamma * (1 - lam), gamma * lam), _next(values)
+    weights = [
+        ("lambda_swapped", gamma * lam, gamma * (1 - lam)),
+        ("gamma_missing", 1 - lam, lam),
+        ("gamma_on_one_part", gamma * (1 - lam), lam),
+        ("gamma_on_one_part", 1 - lam, gamma * lam),
+        ("monte_carlo", 0, gamma),
+        ("values_left_out", 0, gamma * lam),
+        *[("weights_not_one", *weights) for weights in ((gamma, right[1]), (right[0], gamma), (gamma, gamma))],
+        ("one_step", gamma, 0),
+        ("settings_of_the_lesson", 0.05, 0.95),  # gamma 1, lam 0.95
+        ("settings_of_the_lesson", 0.05 * gamma, 0.95 * gamma),
+        ("gamma_and_lambda_swapped", lam * (1 - gamma), lam * gamma),
+        ("gamma_twice", gamma * (1 - lam), gamma**2 * lam),
+        ("gamma_twice", gamma**2 * (1 - lam), gamma * lam),
+        ("gamma_twice", gamma**2 * (1 - lam), gamma**2 * lam),
+    ]
+    yield ("advantages", due - values)
+    yield from ((name, _returns(guess, collected, rewards, following)) for name, guess, collected in weights)
+    yield ("own_value", _returns(*right, rewards, values))
+    yield ("no_rewards", _returns(*right, torch.zeros_like(rewards), following))
+    yield ("value_subtracted", _returns(*right, rewards - values, following))
+    yield ("reward_for_the_value", _returns(*right, rewards, _next(rewards)))
+    yield ("bracket_missing", _returns(-gamma * lam, gamma * lam, rewards + gamma, following))
+
+
+def _of_the_walk(inputs: dict, due: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Right weights in a walk that begins, ends or goes otherwise."""
+    rewards, values, mask = _masked(inputs, "rewards"), _masked(inputs, "values"), inputs["mask"]
+    gamma, lam, (rows, places) = inputs["gamma"], inputs["lam"], mask.shape
+    right, following, place = (gamma * (1 - lam), gamma * lam), _next(values), torch.arange(places)
+
+    def forwards(v: Tensor) -> Tensor:
+        return _returns(*right, rewards.flip(1), v.flip(1)).flip(1)
+
+    def within(kept: Tensor) -> Iterator[Tensor]:
+        for v in (following, values, _next(values * kept)):  # the next one read, or carried from place to place
+            yield torch.where(kept, _returns(*right, rewards * kept, v * kept), 0)
+
+    yield from [("not_reversed", backwards) for backwards in _from_the_end(due, mask)]
+    yield from [("value_for_the_return", _returns(*right, *begun)) for begun in _begun_with_the_value(inputs)]
+    yield from [("forwards", forwards(following)), ("forwards", forwards(_next(values.flip(1)).flip(1)))]
+    for guesses in _own_guesses(values, mask, lam):
+        yield ("own_guess_behind_the_end", _returns(*right, rewards, *guesses))
+    for kept in (place < places - 1, place < mask.sum(1, keepdim=True) - 1):
+        yield from (("last_token_left_out", found) for found in within(kept))
+    yield from (("rows_for_places", found) for found in within(place < rows))
+    yield ("first_token_left_out", torch.where(place > 0, due, 0))
+    yield ("full_rows_lost", torch.where(mask.all(1, keepdim=True), 0, due))
+
+
+def _of_what_leaks(inputs: dict) -> Iterator[tuple[str, Tensor]]:
+    """Right weights, with what stands behind the end, at all its places or at the first of them."""
+    rewards, values, mask = _masked(inputs, "rewards"), _masked(inputs, "values"), inputs["mask"]
+    raw_rewards, raw_values = inputs["rewards"].double(), inputs["values"].double()
+    right = inputs["gamma"] * (1 - inputs["lam"]), inputs["gamma"] * inputs["lam"]
+    for r, v in ((raw_rewards, raw_values), (rewards, raw_values), (raw_rewards, values)):
+        yield ("behind_the_end", _returns(*right, r, _next(v)))
+    one_more = torch.cat([mask[:, :1], mask[:, :-1]], dim=1)
+    near_rewards, near_values = torch.where(one_more, raw_rewards, 0), torch.where(one_more, raw_values, 0)
+    for r, v in ((near_rewards, near_values), (rewards, near_values), (near_rewards, values)):
+        yield ("one_behind_the_end", _returns(*right, r, _next(v)))
+    behind = ~mask
+    yield ("mask_upside_down", _returns(*right, raw_rewards * behind, _next(raw_values * behind)))
 
 
 def _own_guesses(values: Tensor, mask: Tensor, lam: float) -> list[tuple]:

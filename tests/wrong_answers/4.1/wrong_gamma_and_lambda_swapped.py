@@ -1,0 +1,11 @@
+# hint: gamma_and_lambda_swapped
+import torch
+
+
+def lambda_returns(rewards, values, mask, gamma, lam):
+    gamma, lam = lam, gamma
+    r, v = rewards * mask, values * mask
+    out = torch.zeros_like(r); V = R = torch.zeros_like(r[:, 0])
+    for t in reversed(range(r.shape[1])):
+        R = r[:, t] + gamma * ((1 - lam) * V + lam * R); V = v[:, t]; out[:, t] = R
+    return out

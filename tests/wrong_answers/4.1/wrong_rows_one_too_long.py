@@ -1,0 +1,12 @@
+# hint: one_behind_the_end
+import torch
+
+
+def lambda_returns(rewards, values, mask, gamma, lam):
+    out = torch.zeros_like(rewards)
+    for i in range(len(rewards)):
+        n = min(int(mask[i].sum()) + 1, mask.shape[1])
+        R = V = 0.0
+        for t in reversed(range(n)):
+            R = rewards[i, t] + gamma * ((1 - lam) * V + lam * R); V = values[i, t]; out[i, t] = R
+    return out * mask
