@@ -16,6 +16,7 @@ from helpers.checks.calls.lesson_4_runs import (
     call_run_diagnosis,
     run_diagnosis_inputs,
 )
+from helpers.checks.calls.lesson_4_sampling import SAMPLED_TOKENS_OUTPUTS, call_sampled_tokens, sampled_tokens_inputs
 from helpers.checks.calls.observe import (
     TENSOR_OUTPUTS,
     any_changed,
@@ -31,10 +32,13 @@ from helpers.formulas import advantages_and_returns
 __all__ = [
     "BYTES_PER_ADAPTED_LAYER_OUTPUTS",
     "RUN_DIAGNOSIS_OUTPUTS",
+    "SAMPLED_TOKENS_OUTPUTS",
     "bytes_per_adapted_layer_inputs",
     "call_bytes_per_adapted_layer",
     "call_run_diagnosis",
+    "call_sampled_tokens",
     "run_diagnosis_inputs",
+    "sampled_tokens_inputs",
 ]
 _OTHER_RETURNS = ("lambda_0", "lambda_1", "longer", "one")
 # "left_to_helper": to the function that the trainer calls for it.
@@ -54,14 +58,6 @@ ACCUMULATED_GRADIENT_OUTPUTS = {
     # The same of a batch that micro_batch divides, and of sequences one at a time:
     **{f"{other}_{part}": of for other in ("even", "ones") for part, of in _OF_OTHERS.items()},
 }
-SAMPLED_TOKENS_OUTPUTS = {
-    **TENSOR_OUTPUTS,
-    "varies": bool,  # another result when called again
-    "ignores_uniforms": bool,  # the same with other random numbers
-}
-_VOCABULARY = 12
-TOP_ROWS = 4  # the last ones, whose random number is the largest that float32 has below 1
-TOP_LEFT_OUT = "a tensor without them"  # in place of a kind: the output has no token for those rows
 
 
 def lambda_returns_inputs(seed: int) -> dict:
@@ -198,57 +194,3 @@ class _Kept:
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
-
-
-def sampled_tokens_inputs(seed: int) -> dict:
-    """Logits, and random numbers that each fall well inside the stretch of one token, far from rounding.
-
-    In four more rows four tokens have a probability of 1/4, which is exact, and the number falls on the end of one. In
-    the last four it is the largest below 1, and the sum of the rounded probabilities stays below it.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    logits = 1.5 * torch.randn(48, _VOCABULARY, generator=generator)
-    temperature = round(0.5 + 0.3 * torch.rand((), generator=generator).item(), 2)
-    probabilities = (logits.double() / temperature).softmax(1)
-    tokens = torch.multinomial(probabilities * (probabilities > 0.01), 1, generator=generator)
-    below = (probabilities.cumsum(1) - probabilities).gather(1, tokens)
-    inside = 0.1 + 0.8 * torch.rand(48, 1, generator=generator, dtype=torch.float64)
-    uniforms = (below + inside * probabilities.gather(1, tokens)).squeeze(1).float()
-    even = torch.rand(4, _VOCABULARY, generator=generator).argsort(dim=1) < 4
-    logits = torch.cat([logits, torch.where(even, 0.0, -1e4)])
-    logits = torch.cat([logits, _rows_that_end_low(temperature, generator)])
-    uniforms = torch.cat([uniforms, torch.tensor([0.25, 0.5, 0.75, 0.25]), torch.full((TOP_ROWS,), 1 - 2**-24)])
-    return {"logits": logits, "uniforms": uniforms, "temperature": temperature}
-
-
-def _rows_that_end_low(temperature: float, generator: torch.Generator) -> Tensor:
-    """Logits whose float32 probabilities add up to the least below 1; (TOP_ROWS, vocabulary)."""
-    logits = 1.5 * torch.randn(4000, _VOCABULARY, generator=generator)
-    probabilities = (logits / temperature).softmax(1)
-    logits = logits[probabilities[:, -1] > 0.05]  # the last token is the one due, and no other is near
-    ends = (logits / temperature).softmax(1).cumsum(1)[:, -1]
-    return logits[ends.argsort(stable=True)[:TOP_ROWS]]
-
-
-def call_sampled_tokens(answer: Callable, inputs: dict) -> dict:
-    """Call the answer twice, and once with the random numbers in another order.
-
-    Where it finds no token in the rows whose number is nearly 1, and only there, the kind of its output is the error
-    that it ended in, or TOP_LEFT_OUT, and the output is that of the other rows.
-    """
-    others = {**inputs, **{name: inputs[name][:-TOP_ROWS] for name in ("logits", "uniforms")}}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        try:
-            outputs = call_for_tensor(answer, inputs)
-        except (IndexError, StopIteration) as error:
-            outputs = call_again(call_for_tensor, answer, others)
-            if outputs["kind"] != "Tensor":
-                raise
-            return {**outputs, "kind": kind_of_error(error), "varies": False, "ignores_uniforms": False}
-        again = call_for_tensor(answer, inputs)
-        other = call_again(call_for_tensor, answer, {**inputs, "uniforms": inputs["uniforms"].flip(0)})
-    if outputs["kind"] == "Tensor" and outputs["output"].shape == others["uniforms"].shape:
-        outputs["kind"] = TOP_LEFT_OUT
-    same = {name: torch.equal(outputs["output"], one["output"]) for name, one in (("again", again), ("other", other))}
-    return {**outputs, "varies": not same["again"], "ignores_uniforms": same["other"]}

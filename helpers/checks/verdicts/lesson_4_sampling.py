@@ -5,10 +5,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.lesson_4 import TOP_LEFT_OUT, TOP_ROWS
+from helpers.checks.calls.lesson_4_sampling import TOP_LEFT_OUT, TOP_ROWS, other_rows
 from helpers.checks.verdicts.compare import Causes, Verdict, cause_of, described, failed, tensor_verdict
 
-_SAMPLED_HINTS = {
+_CUTS = ((5, 1), (10, 1), (50, 1), (10**6, 0.9), (10**6, 0.95), (10**6, 0.99), (10**6, 0.999))  # top_k and top_p
+_HINTS = {
     "dtype": "Your result comes as {got_dtype}; token ids are whole numbers, torch.int64.",
     "squeeze_forgotten": "Your result has shape {got_shape}. One number for each row is due: .squeeze(1) takes the "
     "dimension of size 1 away, and {due_shape} is left.",
@@ -33,8 +34,9 @@ _SAMPLED_HINTS = {
     "is 1, but in float32 it may end a little lower, and then no end lies above that number: you return a token that "
     "does not exist, or token 0, or none, or look behind the last (an IndexError, a StopIteration). Leave out the last "
     "end: what is behind all others is the last token's.",
-    "likeliest_first": "You lay the likeliest token first. That samples from the right distribution, but the same "
-    "random numbers should give the same tokens as everywhere in this course: from token 0 up.",
+    "likeliest_first": "You lay the tokens in the order of their probabilities. That samples from the right "
+    "distribution, but the same random numbers should give the same tokens as everywhere in this course: from token 0 "
+    "up.",
     "not_cumulative": "You compare the random number with each probability by itself. Lay them end to end first: "
     "cumsum.",
     "over_the_batch": "The softmax or the sum runs over the batch. Each row is a distribution of its own: dimension 1.",
@@ -45,8 +47,24 @@ _SAMPLED_HINTS = {
     "this course: from token 0 up.",
     "no_softmax": "You sum logits. Only probabilities, from a softmax, fill the stretch from 0 to 1.",
     "log_probabilities": "Every row gives one and the same token: the last, or one behind it. So it is with "
-    "log-probabilities and their sums: all lie below 0, and so below any random number. Only probabilities fill the "
-    "stretch from 0 to 1.",
+    "log-probabilities and their sums, which lie below 0 and so below any random number (only probabilities fill the "
+    "stretch from 0 to 1), and with a loop that goes on after the first end above the number, or comes from the last "
+    "token.",
+    "counted_above": "You count the ends above the random number. Count those at or below it: so many parts lie before "
+    "that of the token.",
+    "not_normalized": "Your probabilities do not add up to 1. exp(), or a power of a softmax, has to be divided by the "
+    "sum of its row before the parts fill the stretch from 0 to 1.",
+    "softmax_twice": "A softmax of probabilities is taken, which makes them nearly equal. One softmax, of the logits.",
+    "cut_off": "The unlikely tokens, or those behind a number of ids, are never drawn: a top_k, a top_p or a number of "
+    "tokens was set. Here nothing is cut off, and a vocabulary may have any size.",
+    "temperature_bounded": "You go by another temperature than was given: it was bounded, or rounded. It may be any "
+    "number above 0, above 1 too.",
+    "too_coarse": "Right but where the random number is within a ten-thousandth of an end: probabilities, ends or "
+    "numbers were rounded (half precision has three digits), or something was added to them. Stay in float32.",
+    "exp_overflows": "Right for small logits, and not for those near 100 or -100: exp() of them is infinite, or 0 in a "
+    "whole row. softmax takes the maximum of *each row* away first.",
+    "one_row": "Right for several rows, and not for a single one. squeeze() without a dimension takes that of the row "
+    "away, too; squeeze(1) does not.",
 }
 
 
@@ -56,10 +74,40 @@ def sampled_tokens_verdict(inputs: dict, outputs: dict) -> Verdict:
     if outputs["kind"] == TOP_LEFT_OUT or outputs["kind"].startswith("an error"):
         return _verdict_without_the_top(inputs, outputs, due)
     if outputs["kind"] != "Tensor" or outputs["inputs_changed"] or got.shape not in (due.shape, (*due.shape, 1)):
-        return tensor_verdict(outputs, due, [], _SAMPLED_HINTS)
+        return tensor_verdict(outputs, due, [], _HINTS)
     if name := _sampled_fault(inputs, outputs, due):
-        return failed(name, got, due, _SAMPLED_HINTS)
-    return Verdict(True, described(got), described(due))
+        return failed(name, got, due, _HINTS)
+    return _verdict_on_others(inputs, outputs) or Verdict(True, described(got), described(due))
+
+
+def _verdict_on_others(inputs: dict, outputs: dict) -> Verdict | None:
+    """Of an answer that is right on the inputs, on other rows."""
+    names = {"near": "too_coarse", "far": "exp_overflows", "wide": "cut_off", "one": "one_row"}
+    for other, given in other_rows(inputs).items():
+        got, kind, due = outputs[f"{other}_output"], outputs[f"{other}_kind"], _walked(given)
+        if kind == "Tensor" and got.shape == due.shape and torch.equal(got.double(), due.double()):
+            continue
+        known = (name for name, wrong in _of_other_settings(given) if torch.equal(got.double(), wrong.double()))
+        verdict = failed(next(known, names[other]), got if kind == "Tensor" else kind, due, _HINTS)
+        size = "{} x {} logits up to {:.0f}".format(*given["logits"].shape, given["logits"].max())
+        return replace(verdict, got=f"{verdict.got}, for {size} and a temperature of {given['temperature']}")
+    return None
+
+
+def _of_other_settings(inputs: dict) -> Causes:
+    """The tokens where a bound changes the temperature, or unlikely tokens are left out."""
+    probabilities = (inputs["logits"].double() / inputs["temperature"]).softmax(1)
+    for most, share in _CUTS:
+        ends = _cut(probabilities, most, share).cumsum(1)[:, :-1]
+        yield ("cut_off", (ends <= inputs["uniforms"].double()[:, None]).sum(1))
+    yield from (("temperature_bounded", tokens) for tokens in _bounded(inputs))
+
+
+def _bounded(inputs: dict) -> list[Tensor]:
+    """The tokens with a temperature that a bound has changed."""
+    bounds = (0.01, 0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 1.0)
+    others = [bound for bound in bounds if abs(bound - inputs["temperature"]) > 0.1 * inputs["temperature"]]
+    return [_walked({**inputs, "temperature": bound}) for bound in others]
 
 
 def _sampled_fault(inputs: dict, outputs: dict, due: Tensor) -> str:
@@ -82,7 +130,7 @@ def _verdict_without_the_top(inputs: dict, outputs: dict, due: Tensor) -> Verdic
     got, expected = outputs["output"], due[:-TOP_ROWS]
     is_right = torch.equal(got.double(), expected.double())
     name = "above_the_last_end" if is_right else _sampled_cause(inputs, got)
-    verdict = failed(name, got, expected, _SAMPLED_HINTS)
+    verdict = failed(name, got, expected, _HINTS)
     ended = "no token" if outputs["kind"] == TOP_LEFT_OUT else outputs["kind"]
     where = f"{ended} where the random number is nearly 1; in the other rows {verdict.got}"
     return replace(verdict, got=where, due=described(due))
@@ -114,7 +162,7 @@ def _sampled_causes(inputs: dict) -> Causes:
     def drawn(of: Tensor) -> Tensor:
         return (of.cumsum(1) <= uniforms).sum(1)
 
-    descending, order = probabilities.sort(dim=1, descending=True)
+    (descending, order), (ascending, upwards) = probabilities.sort(dim=1, descending=True), probabilities.sort(dim=1)
     below = (probabilities.cumsum(1) < uniforms).sum(1)
     every_end = probabilities.cumsum(1)
     starts = every_end - probabilities
@@ -133,13 +181,20 @@ def _sampled_causes(inputs: dict) -> Causes:
         ("not_cumulative", (probabilities - uniforms).abs().argmin(1)),
         ("over_the_batch", drawn(over_batch)),
         ("sorted_and_lost", drawn(descending)),
-        ("sorted_and_lost", drawn(probabilities.sort(dim=1).values)),
+        ("sorted_and_lost", drawn(ascending)),
         ("other_end", last - drawn(probabilities.flip(1))),
         ("end_left_out", below),
         ("one_too_many", below + 1),
         ("one_too_few", below - 1),
-        ("likeliest_first", order.gather(1, drawn(descending)[:, None]).squeeze(1)),
+        ("likeliest_first", order.gather(1, drawn(descending)[:, None].clamp(max=last)).squeeze(1)),
+        ("likeliest_first", upwards.gather(1, drawn(ascending)[:, None].clamp(max=last)).squeeze(1)),
         ("log_probabilities", torch.full_like(due, last + 1)),
+        *[("counted_above", (ends > uniforms).sum(1)) for ends in (every_end, every_end[:, :-1])],
+        ("not_normalized", drawn((logits / temperature).exp())),
+        ("not_normalized", drawn(logits.exp())),
+        ("not_normalized", drawn(plain ** (1 / temperature))),
+        ("softmax_twice", drawn(probabilities.softmax(1))),
+        *_of_other_settings(inputs),
     ]
     for name, ends in (  # ends that need not rise: leaving out the last is not the same as a clamp
         ("not_cumulative", probabilities),
@@ -150,3 +205,12 @@ def _sampled_causes(inputs: dict) -> Causes:
         found += [(name, (some <= uniforms).sum(1)) for some in (ends, ends[:, :-1])]
     for name, tokens in found:
         yield from ((name, tokens), (name, tokens.clamp(0, last)))
+
+
+def _cut(probabilities: Tensor, most: int, share: float) -> Tensor:
+    """The probabilities of the likeliest tokens, as many as top_k and top_p leave; each row adds up to 1."""
+    descending = probabilities.sort(dim=1, descending=True).values
+    kept = ((descending.cumsum(1) - descending < share) & (torch.arange(descending.shape[1]) < most)).sum(1)
+    least = descending.gather(1, kept[:, None] - 1)
+    left = torch.where(probabilities >= least, probabilities, 0)
+    return left / left.sum(1, keepdim=True)

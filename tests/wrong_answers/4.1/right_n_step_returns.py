@@ -1,9 +1,8 @@
-# right: the errors first, added up from the end
+# right: n-step returns of each token, mixed with the weights of λ
 import torch
 
 
 def lambda_returns(rewards, values, mask, gamma, lam):
-    # n-step returns, mixed
     r, v = rewards.double() * mask, values.double() * mask
     B, T = r.shape
     out = torch.zeros(B, T, dtype=torch.float64)

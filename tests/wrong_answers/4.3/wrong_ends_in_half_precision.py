@@ -1,0 +1,8 @@
+# hint: too_coarse
+import torch
+
+
+def sampled_tokens(logits, uniforms, temperature):
+    probabilities = (logits / temperature).softmax(1)
+    ends = probabilities.cumsum(1).half()
+    return (ends[:, :-1] <= uniforms[:, None]).sum(1)
