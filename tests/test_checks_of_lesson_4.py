@@ -20,7 +20,9 @@ OF_THE_REWARD = {
 }
 LIMITS = {"last": (-2, 4), "mean": (-2, 4), "rise": (-2, 0.9), "lowest": (-2, -0.2)}  # beyond: what noise may tell
 OTHER_FIGURES = ["falling_reward", "last_reward_below_0", "lowest_reward", "first_kl_above_5", "last_kl_above_5"]
-OTHER_FIGURES += ["last_kl_above_50", "largest_ratio_above_30", "mean_of_the_ratio_above_3"]
+OTHER_FIGURES += ["last_kl_above_50", "largest_ratio_above_30", "mean_of_the_ratio_above_3", "first_kl_above_1"]
+OTHER_FIGURES += ["smallest_kl_above_a_half", "mean_of_the_ratio_above_2", "largest_step_of_the_kl", "kl_in_the_middle"]
+OTHER_FIGURES += ["last_entropy", "first_ratio_left_out", "last_ratio_left_out", "falling_entropy", "mean_of_the_kl"]
 SHOWN = re.compile(r"\(56,\) (\w+): (… )?([^…]*?)( …)?")
 
 
@@ -59,10 +61,10 @@ def test_no_limit_on_the_last_reward_tells_a_missing_penalty_from_a_healthy_run(
         assert min(last["no_kl_penalty"]) < max(last["healthy"]) and max(last["no_kl_penalty"]) > min(last["healthy"])
 
 
-def test_logs_hold_a_wrong_reference_below_3_nats_and_one_above_20_and_no_other_starts_above_a_hundredth():
+def test_logs_hold_a_wrong_reference_below_half_a_nat_and_one_above_20_and_no_other_starts_above_a_hundredth():
     for logs in LOGS:
         first = sorted(log["objective/kl"][0] for log in logs)
-        assert first[5] < 0.01 and 1 < first[6] < 3 and first[7] > 20
+        assert first[5] < 0.01 and 0.15 < first[6] < 0.5 and first[7] > 20
 
 
 def four(tokens: torch.Tensor, start: int) -> str:
@@ -74,8 +76,9 @@ def test_check_of_samples_shows_the_same_places_of_got_and_due(path):
     asked = exercise("4.3")
     inputs = asked.inputs(11)
     outputs, verdict = asked.call(answer_in(path), inputs), verdict_on(path, 11)
-    assert "(56,) int64" in verdict.due
-    if outputs["kind"] != "Tensor" or outputs["output"].dim() != 1:
+    is_of_other_rows = "logits up to" in verdict.got
+    assert is_of_other_rows or "(56,) int64" in verdict.due
+    if outputs["kind"] != "Tensor" or outputs["output"].dim() != 1 or is_of_other_rows:
         return
     due = answer_in(BANK / "4.3" / "right_searchsorted.py")(*inputs.values())
     got, shown_due = SHOWN.fullmatch(verdict.got), SHOWN.fullmatch(verdict.due)

@@ -1,5 +1,6 @@
 """Inputs and calls of the two exercises of lesson 4 that look at runs: their logs, and what they keep in memory."""
 
+import math
 import random
 import warnings
 from collections.abc import Callable
@@ -20,9 +21,11 @@ _UPDATES = 16
 def run_diagnosis_inputs(seed: int) -> dict:
     """Eight logs, two of each kind, in an order drawn from the seed.
 
-    The second of a kind differs: a healthy one learns more and drifts farther, one without a penalty less; too high a
-    learning rate does its damage later and in one step, and the reward is that of a healthy one; a wrong reference is
-    one or two nats off. So neither a reward, nor the first or the mean ratio, nor a KL of many nats tells.
+    The second of a kind differs. A healthy one has a low entropy from the start, and its KL passes 10 nats before it
+    comes back; one without a penalty drifts late and less far, where the first makes a large step in the KL with
+    ordinary ratios; one with too high a learning rate made its only jump in the last update, which shows in the ratio
+    alone, and the first made its own in the first update; a wrong reference is a third of a nat off. So no reward, no
+    mean, no single update and no step of another figure tells.
     """
     draw = random.Random(seed)
     kinds = [(kind, is_second) for kind in SICKNESSES for is_second in (False, True)]
@@ -39,36 +42,50 @@ def call_run_diagnosis(answer: Callable, inputs: dict) -> dict:
 def _log(kind: str, draw: random.Random, is_second: bool) -> dict[str, list[float]]:
     """The four metrics of one run, update by update. Every healthy log has its own size and noise."""
     progress = [update / (_UPDATES - 1) for update in range(_UPDATES)]
-    drift = draw.uniform(7, 9) if is_second else draw.uniform(3, 5)
-    gain, spread = draw.uniform(0.6, 1.0), draw.uniform(52, 60)
-    kl = [drift * done**0.8 * draw.uniform(0.85, 1.15) for done in progress]
-    kl[0] = draw.uniform(0.0005, 0.003)
+    is_healthy, gain, spread = kind == "healthy", draw.uniform(0.6, 1.0), draw.uniform(52, 60)
+    if is_healthy and is_second:
+        spread = draw.uniform(11.5, 13)
+    kl = _held_kl(progress, draw, passes_10=is_healthy and is_second)
     reward = [gain * done**0.7 + draw.uniform(-0.12, 0.12) for done in progress]
-    entropy = [spread * (1 - 0.15 * done) + draw.uniform(-1.5, 1.5) for done in progress]
-    ratio = [draw.uniform(1.3, 2.2) for _ in progress]
-    if kind in ("healthy", "learning_rate_too_high") and is_second:
-        reward = [1.3 * value + 0.5 * done for value, done in zip(reward, progress, strict=True)]
+    entropy = [spread * (1 - 0.15 * done) * draw.uniform(0.975, 1.025) for done in progress]
+    ratio = [draw.uniform(1.6, 2.8) for _ in progress]
+    if kind != "no_kl_penalty" and is_second:
+        reward = [1.3 * value + 0.7 * done for value, done in zip(reward, progress, strict=True)]
     if kind == "no_kl_penalty":
-        height = draw.uniform(26, 36) if is_second else draw.uniform(60, 80)
-        kl = [kl[0], *(height * done**1.5 * draw.uniform(0.9, 1.1) + 1 for done in progress[1:])]
+        kl = [kl[0], *_drifting_kl(progress, draw, is_second)[1:]]
         times, plus = (1, 0) if is_second else (2.8, 0.2)
         reward = [times * value + plus * done for value, done in zip(reward, progress, strict=True)]
         entropy = [value * (1 - 0.75 * done) for value, done in zip(entropy, progress, strict=True)]
-    if kind == "learning_rate_too_high":
-        first = draw.randrange(4, 9) if is_second else 0
-        after = progress[first + 1 :]
-        kl[first + 1 :] = [draw.uniform(25, 90) for _ in after]
-        if not is_second:
-            reward[first + 1 :] = [draw.uniform(-1.6, -0.4) for _ in after]
-        entropy[first + 1 :] = [draw.uniform(11 if is_second else 2, 20) for _ in after]
-        for update in (first, *([] if is_second else draw.sample(range(1, _UPDATES - 1), 3))):
-            ratio[update] = draw.uniform(16, 19) if is_second else draw.uniform(40, 60)
+    if kind == "learning_rate_too_high" and is_second:
+        ratio = [*(draw.uniform(1.1, 1.3) for _ in progress[1:]), draw.uniform(11, 13)]
+    elif kind == "learning_rate_too_high":
+        ratio[0] = draw.uniform(60, 90)
+        kl[1:] = [draw.uniform(25, 90) for _ in progress[1:]]
+        reward[1:] = [draw.uniform(-1.6, -0.4) for _ in progress[1:]]
+        entropy[1:] = [draw.uniform(2, 20) for _ in progress[1:]]
     if kind == "wrong_reference":
-        offset = draw.uniform(1.2, 2.5) if is_second else draw.uniform(22, 40)
-        kl = [offset * draw.uniform(0.95, 1.05) + 0.3 * value for value in kl]
+        offset, share = (draw.uniform(0.16, 0.45), draw.uniform(1.6, 1.8)) if is_second else (draw.uniform(22, 40), 0.3)
+        kl = [offset * draw.uniform(0.95, 1.05) + share * value for value in kl]
     names = ("objective/kl", "objective/scores", "objective/entropy", "val/ratio_max")
     rows = zip(names, (kl, reward, entropy, ratio), strict=True)
     return {name: [round(value, 4) for value in values] for name, values in rows}
+
+
+def _held_kl(progress: list[float], draw: random.Random, passes_10: bool) -> list[float]:
+    """A KL that levels off at a few nats, or at more than 10 and then comes back to less than 9."""
+    level = draw.uniform(11, 11.4) if passes_10 else draw.uniform(4, 5)
+    end = draw.uniform(8.3, 8.6) if passes_10 else level
+    kl = [(1 - math.exp(-12 * done)) * (level + (end - level) * max(0, done - 0.7) / 0.3) for done in progress]
+    first = draw.uniform(0.0035, 0.0045) if passes_10 else draw.uniform(0.0005, 0.003)
+    return [first, *(value * draw.uniform(0.98, 1.02) for value in kl[1:])]
+
+
+def _drifting_kl(progress: list[float], draw: random.Random, is_second: bool) -> list[float]:
+    """A KL that nothing holds; one of the two makes a step of some 30 nats on its way."""
+    height, power = (draw.uniform(26, 36), 3) if is_second else (draw.uniform(50, 60), 1.5)
+    step, at = (0, 0) if is_second else (draw.uniform(28, 34), draw.randrange(10, 14))
+    kl = [height * done**power * draw.uniform(0.97, 1.03) + 1 for done in progress]
+    return [value + step * (update >= at) for update, value in enumerate(kl)]
 
 
 def bytes_per_adapted_layer_inputs(seed: int) -> dict:
