@@ -1,12 +1,14 @@
 """What lesson 4's logs tell and what they do not, and what its checks show beside each other."""
 
 import re
+from contextlib import nullcontext
 from statistics import fmean
 
 import numpy as np
 import pytest
 import torch
 from test_checks import BANK, WRONG, answer_in, verdict_on
+from torch.autograd.graph import saved_tensors_hooks
 
 from helpers.checks.registry import exercise
 
@@ -129,3 +131,15 @@ def test_check_of_bytes_says_what_came_in_place_of_the_number(value, said):
 def test_check_of_logs_says_what_changes_a_list():
     verdict = verdict_on(BANK / "4.4" / "wrong_first_kl_taken_out.py", 0)
     assert "pop, sort, del" in verdict.hint
+
+
+@pytest.mark.parametrize("name", ["wrong_hooks_left", "wrong_gradients_switched_off", "right_own_hooks", "error"])
+def test_check_of_bytes_leaves_hooks_and_gradients_as_they_were(name):
+    asked, seen = exercise("4.5"), []
+    answer = answer_in(BANK / "4.5" / f"{name}.py") if name != "error" else lambda policy_with, tokens: policy_with(0)
+    with saved_tensors_hooks(lambda tensor: seen.append(tensor) or tensor, lambda tensor: tensor):
+        with pytest.raises(ValueError, match="1 to 4 can be adapted") if name == "error" else nullcontext():
+            asked.call(answer, asked.inputs(0))
+        seen.clear()
+        torch.ones(1, requires_grad=True).exp()
+    assert len(seen) == 1

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 
 import torch
+from torch.autograd.graph import saved_tensors_hooks
 
 from helpers.checks.calls.observe import NUMBER_OUTPUTS, TEXT_OUTPUTS, call_for_number, call_for_text
 
@@ -13,7 +14,11 @@ SICKNESSES = ("healthy", "no_kl_penalty", "learning_rate_too_high", "wrong_refer
 _LOGS = tuple(f"log_{number}" for number in range(1, 9))
 RUN_DIAGNOSIS_OUTPUTS = {f"{name}_{part}": str for name in _LOGS for part in ("output", "kind")}
 RUN_DIAGNOSIS_OUTPUTS["inputs_changed"] = TEXT_OUTPUTS["inputs_changed"]
-BYTES_PER_ADAPTED_LAYER_OUTPUTS = NUMBER_OUTPUTS
+BYTES_PER_ADAPTED_LAYER_OUTPUTS = {
+    **NUMBER_OUTPUTS,
+    "gradients_off": bool,  # after the call
+    "hooks_left": bool,  # what is kept for a backward still goes through hooks of the answer
+}
 LAYERS = 4
 _UPDATES = 16
 
@@ -106,7 +111,28 @@ def bytes_per_adapted_layer_inputs(seed: int) -> dict:
 
 
 def call_bytes_per_adapted_layer(answer: Callable, inputs: dict) -> dict:
-    return call_for_number(lambda tokens: answer(policies(inputs), tokens), {"tokens": inputs["tokens"]})
+    """Call the answer inside hooks of the check, which tell afterwards whether others are still in their place."""
+    seen, left = [], {"gradients_off": False, "hooks_left": False}
+    own = saved_tensors_hooks(lambda tensor: seen.append(tensor) or tensor, lambda tensor: tensor)
+    with torch.enable_grad():
+        own.__enter__()
+        try:
+            found = call_for_number(lambda tokens: answer(policies(inputs), tokens), {"tokens": inputs["tokens"]})
+        finally:
+            left["gradients_off"] = not torch.is_grad_enabled()
+            torch.set_grad_enabled(True)
+            while not _collects(seen):
+                left["hooks_left"] = True
+                own.__exit__()  # leaves the innermost, whosever it is
+            own.__exit__()
+    return found | left
+
+
+def _collects(seen: list) -> bool:
+    """Whether what is kept for a backward now goes through the hooks that fill this list."""
+    seen.clear()
+    torch.ones(1, requires_grad=True).exp()
+    return bool(seen)
 
 
 def sizes(inputs: dict) -> dict:
@@ -127,7 +153,10 @@ def sizes(inputs: dict) -> dict:
 
 
 def policies(inputs: dict) -> Callable:
-    """policy_with(k): a new peft model whose top k layers, of four, have an adapter on q and v."""
+    """policy_with(k): a new peft model whose top k layers, of four, have an adapter on q and v.
+
+    Before each adapted layer's input is kept, a part of it is, as a view: so a count of what tensors show falls short.
+    """
     from peft import LoraConfig, get_peft_model
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -139,6 +168,23 @@ def policies(inputs: dict) -> Callable:
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
             torch.manual_seed(k)
-            return get_peft_model(LlamaForCausalLM(LlamaConfig(**sizes(inputs))), lora).train()
+            policy = get_peft_model(LlamaForCausalLM(LlamaConfig(**sizes(inputs))), lora).train()
+        for name, module in policy.named_modules():
+            if name.endswith("q_proj.lora_A.default"):
+                module.register_forward_pre_hook(lambda _, given: (_PartKept.apply(given[0]),))
+        return policy
 
     return policy_with
+
+
+class _PartKept(torch.autograd.Function):
+    """Its input as it is; the first position of each text is kept for the backward, as a view."""
+
+    @staticmethod
+    def forward(ctx, hidden: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(hidden[:, :1])
+        return hidden.view_as(hidden)
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:
+        return gradient

@@ -122,10 +122,21 @@ _BYTES_HINTS = {
     "forward of `tokens` keeps for one more layer.",
     "tensors_counted": "You counted tensors: `len(kept)` says how many are kept. `stored_bytes(kept)` says how large "
     "they are.",
-    "numbers_not_bytes": "You count numbers. A float32 has 4 bytes: t.nbytes, or untyped_storage().nbytes().",
-    "unit": "The size is right, but in MiB or KiB. Bytes are due.",
-    "nothing_kept": "0 bytes: the forward ran without gradients (torch.no_grad), where nothing is kept, or you read "
-    "the list before the block ended. Measure as in training, and count below the block.",
+    "numbers_not_bytes": "You count numbers. Bytes are due, a float32 has 4: `stored_bytes(kept)` adds up those of all "
+    "that is kept.",
+    "unit": "The size is right, but in another unit: bits, kB, KiB, MB, MiB, GB or GiB. Bytes are due.",
+    "nothing_kept": "Both measurements are the same: the forward ran without gradients (torch.no_grad), where nothing "
+    "is kept, or you read the list before the block ended, or both were of the same policy. Measure as in training, "
+    "and count below the block.",
+    "difference_of_shares": "You divided each measurement by its number of layers and subtracted the shares, or "
+    "averaged them. What is kept once is in both: subtract the measurements as they are, and divide by how many layers "
+    "lie between them.",
+    "views_counted": "You count what the kept tensors show (t.numel() or t.nbytes). A tensor that is a view of a part "
+    "keeps its whole storage in memory: t.untyped_storage().nbytes(), which is what stored_bytes(kept) adds up.",
+    "gradients_off": "The figure is right, but gradients are switched off after your call: "
+    "torch.set_grad_enabled(False) stays until it is taken back. Nothing here needs it.",
+    "hooks_left": "The figure is right, but your saved_tensors_hooks were entered and never left: they go on "
+    "collecting whatever is kept. Use them in a `with` block.",
     "counted_twice": "Some tensors count twice or more: several operations keep the same one, or views of it. Count "
     "each storage once, by untyped_storage().data_ptr().",
     "weights_counted": "Weights are in it. The backward needs them too, but they are there anyway, and stand in "
@@ -145,7 +156,11 @@ _BYTES_HINTS = {
 def bytes_per_adapted_layer_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against the closed form of `helpers.bill`, which counts nothing: it knows which operation keeps what."""
     due = float(_predicted(inputs, 3) - _predicted(inputs, 2))
-    return number_verdict(outputs, due, _bytes_causes(inputs, due), _BYTES_HINTS, tolerance=1e-6)
+    verdict = number_verdict(outputs, due, _bytes_causes(inputs, due), _BYTES_HINTS, tolerance=1e-6)
+    for name in ("gradients_off", "hooks_left"):
+        if verdict.passed and outputs[name]:
+            return replace(verdict, passed=False, hint=_BYTES_HINTS[name], hint_name=name)
+    return verdict
 
 
 def _predicted(inputs: dict, layers: int) -> int:
@@ -159,7 +174,8 @@ def _predicted(inputs: dict, layers: int) -> int:
 
 
 def _bytes_causes(inputs: dict, due: float) -> Iterator[tuple[str, float]]:
-    yield from [("nothing_kept", 0), ("unit", due / 2**20), ("unit", due / 2**10), ("unit", due / 1e6)]
+    yield ("nothing_kept", 0)
+    yield from (("unit", due / unit) for unit in (2**10, 2**20, 2**30, 1e3, 1e6, 1e9, 1 / 8))
     yield from [("wrong_sign", -due), ("two_layers", 2 * due), ("three_layers", 3 * due)]
     for share in (inputs["tokens"].numel(), inputs["tokens"].shape[1]):
         yield from [("per_token", due / share), ("per_token", due // share)]
@@ -170,12 +186,17 @@ def _bytes_causes(inputs: dict, due: float) -> Iterator[tuple[str, float]]:
     for k, found in kept.items():
         yield from [("one_measurement", found["right"]), ("divided", found["right"] / k)]
         yield ("tensors_counted", found["tensors_counted"])
+    shares = {k: found["right"] / k for k, found in kept.items()}
+    yield from [("difference_of_shares", share - other) for share in shares.values() for other in shares.values()]
+    yield from [("difference_of_shares", sum(list(shares.values())[:most]) / most) for most in (2, 3, 4)]
     for low in range(1, LAYERS):
         yield ("all_that_is_kept", kept[low]["right"] + kept[low + 1]["right"])
         for name, less in kept[low].items():
             difference = kept[low + 1][name] - less
             if name != "right":
-                yield from [(name, difference), (name, difference / 4)]
+                yield (name.removesuffix("_whole"), difference)
+            if name not in ("right", "views_counted"):
+                yield (name.removesuffix("_whole"), difference / 4)
 
 
 def _kept(inputs: dict, k: int) -> dict[str, int]:
@@ -187,10 +208,13 @@ def _kept(inputs: dict, k: int) -> dict[str, int]:
     owned = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     every = [(tensor.untyped_storage().data_ptr(), tensor) for tensor in found]
     kept = [(pointer, tensor) for pointer, tensor in every if pointer not in owned]
+    first_seen = dict(reversed(kept)).values()
     return {
         "right": sum(tensor.untyped_storage().nbytes() for tensor in dict(kept).values()),
-        "numbers_not_bytes": sum(tensor.numel() for tensor in dict(kept).values()),
+        "views_counted": sum(tensor.nbytes for tensor in first_seen),
+        "numbers_not_bytes": sum(tensor.numel() for tensor in first_seen),
         "counted_twice": sum(tensor.nbytes for _, tensor in kept),
+        "counted_twice_whole": sum(tensor.untyped_storage().nbytes() for _, tensor in kept),
         "weights_counted": sum(tensor.untyped_storage().nbytes() for tensor in dict(every).values()),
         "tensors_counted": len(dict(kept)),
     }

@@ -1,0 +1,12 @@
+# hint: views_counted
+import torch
+
+
+def bytes_per_adapted_layer(policy_with, tokens):
+    from helpers.memory import saved_for_backward
+    def numbers(k):
+        model = policy_with(k)
+        with saved_for_backward(model) as kept:
+            model(input_ids=tokens)
+        return sum(t.numel() for t in kept)
+    return 4 * (numbers(3) - numbers(2))
