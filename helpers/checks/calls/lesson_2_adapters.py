@@ -103,8 +103,9 @@ def _order(generator: torch.Generator, first: str = "") -> list[int]:
 def _five_trainings(generator: torch.Generator, order: list[int], moved: str, how: str) -> dict:
     """The tensors of each run before and after, in the order in which they were saved.
 
-    In one, a tensor of the base has moved, in one or two places. In the others only adapters have: one by a lot, whose
-    name is another, one not at all; one was saved in another order, and one has a second adapter afterwards.
+    In one, a tensor of the base has moved, in one or two places. In the others only adapters have: one by a lot, and it
+    is named `policy`, not `default`; one not at all; one was saved in another order, and one has a second adapter
+    afterwards.
 
     Args:
         generator: draws the tensors, and the names of the runs.

@@ -16,8 +16,8 @@ def trained_weights_inputs(seed: int) -> dict:
     Adapted are 3 of the 13 blocks, 1 and 12 among them, so that "1" in a name is not enough, nor "2" in the list; and
     three of eight layers, none of them square. `fused_q_proj` ends like `q_proj`, `q_proj_in` begins like it, `proj`
     stands in it, and none is one; `fc1` has a digit that is no block's. Layers come in no order. Blocks differ in
-    size, as in a pruned model, so that a block next to the right one shows; and no layer gives out as much as another
-    takes in, for A alone of one would be as large as B of the other.
+    size, as in a pruned model, so that a block next to the right one shows; and no adapted layer gives out as much
+    as another adapted one takes in, for A alone of one would be as large as B of the other.
     """
     generator = torch.Generator().manual_seed(seed)
 

@@ -24,12 +24,12 @@ _ROWS = 4
 
 
 def kl_per_position_inputs(seed: int) -> dict:
-    """Logits of two models, three times as far apart as they are wide.
+    """Logits of two models, drawn apart.
 
     One padded position holds -inf alone, another one -inf in the reference. At one token the reference is nearly sure
-    that it does not come, which the policy thinks likeliest. At another the policy is so sure that its probability is 0
-    in float32, and the logarithm of that is not finite. At a third each model's logits are so large that exp() of them
-    is infinite: logits are known up to a constant alone.
+    that it does not come, which the policy thinks likeliest. Of another the policy is so sure that its probability is
+    0 in float32, and the logarithm of that is not finite. At a third each model's logits are so large that exp() of
+    them is infinite: logits are known up to a constant alone.
     """
     generator = torch.Generator().manual_seed(seed)
     policy, reference = 1.5 * torch.randn(2, _ROWS, 6, 11, generator=generator)
@@ -107,8 +107,8 @@ def token_rewards_inputs(seed: int) -> dict:
     """Prompts padded on the left, responses padded on the right, and log-probabilities at the padding too.
 
     The last column is padding in every row. In three, log-probabilities are -inf there: of both models, whose
-    difference is nan, of the policy or of the reference. In the other one the policy has not moved yet, so that it pays
-    nothing, and at one token it is 12 nats off. Scores are of either sign, and one is beyond 10.
+    difference is nan, of the policy or of the reference. In the other one policy and reference are equal, so that no
+    token pays. At one token of another row they are 12 nats apart. Scores are of either sign, and one is beyond 10.
     """
     generator = torch.Generator().manual_seed(seed)
     prompt, response = 5 + int(torch.randint(3, (), generator=generator)), 11

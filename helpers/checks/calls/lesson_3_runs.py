@@ -57,7 +57,7 @@ def broken_by_inputs(seed: int) -> dict:
     more numbers than the adapter's by a larger factor than a copied layer in one run, and by a smaller one in another,
     and the healthy run trains more, and goes on longer, than most. The gentle biases move the original nearly as far
     as the merge does. The first KL of the gentle starting adapter is about that of the gentle dropout, above 0.01, and
-    the ratios of that one are within 0.82 to 1.18; the other dropout is gentle, too, and smaller.
+    the ratios of that one are within 0.82 to 1.18; the other dropout run is gentle, too, on a narrower model.
     """
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(RUNS), generator=generator).tolist()

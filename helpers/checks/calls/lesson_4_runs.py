@@ -29,8 +29,8 @@ def run_diagnosis_inputs(seed: int) -> dict:
     The second of a kind differs. A healthy one has a low entropy from the start, and its KL passes 10 nats before it
     comes back; one without a penalty drifts late and less far, where the first makes a large step in the KL with
     ordinary ratios; one with too high a learning rate made its only jump in the last update, which shows in the ratio
-    alone, and the first made its own in the first update; a wrong reference is a third of a nat off. So no reward, no
-    mean, no single update and no step of another figure tells.
+    alone, and the first made its own in the first update; a wrong reference is less than half a nat off. So no
+    reward, no mean, no one update alone and no step of another figure tells all kinds.
     """
     draw = random.Random(seed)
     kinds = [(kind, is_second) for kind in SICKNESSES for is_second in (False, True)]

@@ -102,7 +102,8 @@ def _gradient(value: object, leaves: list[Tensor]) -> Tensor:
 def group_advantages_inputs(seed: int) -> dict:
     """Rewards of seven groups of six: whole, all equal, a pair alone, one alone, close, closer still, and with a tie.
 
-    The close ones lie far from 0, where a difference of squares has no digits left; of the tied ones two are the mean.
+    The first of the close ones lies far from 0, where a difference of squares has no digits left; the closer ones lie
+    next to 0. Of the tied ones two are the mean.
     Where no score is stands a large number of either sign, another one each time, so that it shows if it counts.
     """
     generator = torch.Generator().manual_seed(seed)

@@ -214,8 +214,8 @@ _IN_EVAL_HINTS = {
     "means": "You compare sums or means, in which changes of both signs cancel: what dropout changes can add up to 0. "
     "Look at the largest change of a token, without its sign.",
     "other_name": "That is none of the names of the runs. Return one of the keys of `runs`, letter for letter.",
-    "tolerance_too_large": "You found no run in the draws where other texts change the least, in one of them by about "
-    "0.02 at the most. Either your tolerance is too large: equal calculations agree up to 1e-5, so 1e-4 is enough. Or "
+    "tolerance_too_large": "In draws where other texts change little, once by about 0.02 at most, you found no run, "
+    "or a wrong one. Either your tolerance is too large: equal calculations agree up to 1e-5, so 1e-4 is enough. Or "
     "you want every token to change: one that does is enough.",
     "none_met": "No run met your conditions in some draws, or in all. Equal calculations agree only up to 1e-5: so "
     "torch.equal finds none, and torch.allclose few, for its tolerance shrinks with the value. Give it atol=1e-4; "

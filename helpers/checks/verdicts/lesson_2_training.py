@@ -22,8 +22,8 @@ _TRAINED_WEIGHTS_HINTS = {
     "b_alone": "You counted B alone. A, (r, in), is trained too.",
     "square_only": "You took every layer for a square one: 2 * r * in (or out). A has r * in numbers and B has out * "
     "r.",
-    "digits_in_the_name": 'You looked for the digits of a block\'s number anywhere in the name: "1" is in "10" and '
-    '"11" too. Split the name at its dots and compare whole numbers.',
+    "digits_in_the_name": 'You went by digits of the name: "1" is in "10" and "11" too, 11 ends like 1, and `fc1` '
+    "has a digit that is no block's. Split the name at its dots and compare whole numbers.",
     "digits_in_the_list": 'You looked for a block\'s number in the list written as text: "2" is in "[1, 12]" too. '
     "Compare whole numbers: int(…) in layers_to_transform.",
     "nothing_counted": "No layer met your conditions. A part of a name is a string, and `layers_to_transform` holds "
@@ -48,8 +48,8 @@ _TRAINED_WEIGHTS_HINTS = {
     "A and B are all that an adapter holds.",
     "bracket_forgotten": "r multiplies one of the two sizes only. A is (r, in) and B is (out, r): look where your "
     "bracket is.",
-    "sizes_typed_in": "You typed in sizes, such as 576, or r = 8. Layers differ: each comes with its own [out, in] in "
-    "`linears`, and r is an argument.",
+    "sizes_typed_in": "You typed in a number, a size such as 576 or a rank such as 8. Each layer comes with its own "
+    "[out, in] in `linears`, and r is an argument.",
     "r_forgotten": "r is missing: each adapter has r rows of A and r columns of B.",
 }
 

@@ -45,8 +45,8 @@ _HINTS = {
     "backward() has used it up. Read the reference without writing to the model: model.disable_adapter().",
     "other_gradient": "Right figures, but the policy's gradient is another than is due: a part of it was cut off, by "
     "detach() or requires_grad, or counted twice. Logit and normalizer both come from the model.",
-    "reference_of_other_tokens": "Asked about other tokens, your reference is still that of the first ones: it was "
-    "kept from call to call. Run its pass anew each time.",
+    "reference_of_other_tokens": "Called again, with other tokens, your function does not return their reference: it "
+    "kept that of the first ones from call to call, or returned something else. Run its pass anew each time.",
     "tokens_changed": "`tokens` are not what they were before the call: an operation that ends in _ (or x[…] =) writes "
     "into the caller's tensor. Make a new one.",
     "dropout_left_on": "Called twice on the same tokens, your policy gives two answers: LoRA's dropout is still on. "

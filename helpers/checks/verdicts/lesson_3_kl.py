@@ -14,11 +14,12 @@ _HINTS = {
     "writes, so the probabilities that weigh the sum are the policy's.",
     "kl_negative": "Right size, wrong sign. A KL is never below 0: log policy - log reference, weighed by the policy.",
     "kl_underflow": "At a real position your KL is inf or nan: in float32 a probability can be 0, which has no "
-    "logarithm, and exp() of a large number infinite. Take log_softmax, and exp() of it where a probability is needed; "
-    "not the log() of a softmax or of a sum of exp(), and no ratio of probabilities.",
-    "kl_log_of_a_logarithm": "Every token's KL is nan or infinite: the logarithm of something below 0 was taken. "
-    "log_softmax gives logarithms already; and F.kl_div takes its second argument as probabilities, unless you say "
-    "log_target=True.",
+    "logarithm, and exp() of a large number is infinite. Take log_softmax, and exp() of it where a probability is "
+    "needed; not the log() of a softmax or of a sum of exp(), and no ratio of probabilities.",
+    "kl_log_of_a_logarithm": "Every token's KL is nan or infinite. Either the logarithm of something below 0 was "
+    "taken: log_softmax gives logarithms already, and F.kl_div takes its second argument as probabilities, unless "
+    "you say log_target=True. Or you summed over more than one position, and one alone spoils all: normalize over "
+    "the last dimension.",
     "kl_symmetric": "You mixed both directions, KL(policy || reference) and the other one, or went by their middle. "
     "PPO takes the first alone: the policy weighs.",
     "kl_one_softmax": "One of the two models' logits went in as they are. Both need log_softmax.",

@@ -40,8 +40,9 @@ _HINTS = {
     "to 1 + cliprange.",
     "loss_log_clipped": "You clipped the logarithm of the ratio to ± cliprange. The range is one of ratios, 1 - "
     "cliprange to 1 + cliprange: exp() first.",
-    "loss_bounded": "A second bound was set that nobody asked for, on the ratio, its logarithm, the advantages or the "
-    "gain of bad tokens (as in dual-clip PPO). It shows where a token moved far. Here, only the range clips.",
+    "loss_bounded": "A second bound was set that nobody asked for, on the ratio, its logarithm, the advantages or "
+    "the gain of bad tokens (as in dual-clip PPO). It shows where a token moved far, or its advantage is large. "
+    "Here, only the range clips.",
     "loss_mask_upside_down": "You averaged over the padding: mask is true where a token is real.",
     "loss_padding": "Padding counts in your mean. Average over the tokens where mask is true.",
     "loss_padding_divides": "The sum is right, but you divided it by all positions: padding, set to 0, still counts "

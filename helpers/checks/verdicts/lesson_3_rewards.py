@@ -32,8 +32,9 @@ _HINTS = {
     "token is in the last column (or a width was typed in). Count the real tokens of each response instead.",
     "reward_size_typed_in": "With fewer rows, and another width of prompts, you are off: a size was typed in. Take it "
     "from the inputs, such as policy_logprobs.shape[1].",
-    "reward_score_bounded": "The score came in as one number and went out as another: cut off at a bound, without its "
-    "sign, or 0 where it was below 0. A bad text has a score below 0, and the policy must feel it. Add it as it is.",
+    "reward_score_bounded": "The score came in as one number and went out as another: cut off at a bound, squeezed "
+    "by a sigmoid or tanh, without its sign, or 0 where it was below 0. A bad text has a score below 0, and the "
+    "policy must feel it. Add it as it is.",
     "reward_scores_whitened": "You centred or whitened the scores. They come as they are to be added: what is "
     "whitened, once for a rollout, is the advantages.",
     "reward_mask_upside_down": "You kept the padding and dropped the tokens: mask is true where a token is real.",

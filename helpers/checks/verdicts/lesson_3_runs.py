@@ -31,8 +31,9 @@ _NATS_HINTS = {
     "nats_of_other_passes": "None of the usual slips; but the model was asked {passes} times, and read {read} tokens "
     "in all. Dropout is drawn anew in each pass, so what is due are exactly two passes, each over `tokens` as they "
     "came, {due} in all.",
-    "nats_seeded": "You set a seed. With the same one before both passes they draw the same dropout, and nothing "
-    "differs; with one before the first, another than the check's. Ask twice, and change nothing in between.",
+    "nats_seeded": "You set a seed. Set to the same number before both passes, it makes both draw the same dropout, "
+    "and nothing differs; set once, it makes another dropout than the check's. Ask twice, and change nothing in "
+    "between.",
     "mode_changed": "Right, but the model came in training mode and is in another now: what follows would run without "
     "its dropout. Put it back, or leave it alone: nothing here needs another mode.",
     "nats_left_changed": "Right, but the model is not as it came: {left}. A measurement leaves what it measures alone.",

@@ -37,7 +37,7 @@ _HINTS = {
     "written over, or backward() stands behind the loop. backward() adds to weight.grad; let it, in each round.",
     "first_alone": "This is the gradient of the first micro-batch alone: does the function end inside the loop?",
     "last_rows_dropped": "The last rows are missing. 14 sequences are no whole number of micro-batches, and the "
-    "smaller one at the end counts too; `torch.arange(14).split(…)` keeps it.",
+    "smaller one at the end counts too; `torch.arange(len(mask)).split(…)` keeps it.",
     "even_batch": "Right with a smaller micro-batch at the end, and wrong where micro_batch divides the batch: then "
     "nothing is left over, and `index[-0:]` is all of them. `split` needs no case of its own.",
     "means_without_the_last": "This is the usual loop of gradient accumulation, and two things are wrong with it: the "
@@ -92,7 +92,8 @@ def accumulated_gradient_verdict(inputs: dict, outputs: dict) -> Verdict:
             verdict = _verdict_on_other(inputs, given, of_other, name)
     for name in ("gradients_off", "hook_left"):
         if verdict.passed and outputs[name]:
-            return Verdict(False, f"{verdict.got}, and another later", verdict.due, _HINTS[name], name)
+            later = "none" if name == "gradients_off" else "another"
+            return Verdict(False, f"{verdict.got}, and {later} later", verdict.due, _HINTS[name], name)
     return verdict
 
 

@@ -43,8 +43,8 @@ _HINTS = {
     "lost to all before it: your loop begins one place too early. `reversed(range(n))` begins at n - 1.",
     "no_rewards": "The rewards are missing: R at t begins with what was paid for token t.",
     "one_behind_the_end": "You have {got:.4g} where {due:.4g} is due: what stands one place behind the end of a "
-    "response leaks in. It is the mask of t + 1 that says whether anything follows token t, and the last real token is "
-    "number mask.sum() - 1, counted from 0.",
+    "response leaks in. It is the mask of t + 1 that says whether anything follows token t, and the last real token "
+    "of each row is number mask.sum(1) - 1, counted from 0.",
     "first_token_left_out": "Right but for the first token of each response, where you have 0: your loop ends one "
     "place too early. `range(n - 1, -1, -1)` goes down to 0, and `reversed(range(n))` as well.",
     "gamma_and_lambda_swapped": "gamma and λ have changed places: gamma discounts all that comes later, λ divides it "
@@ -63,10 +63,10 @@ _HINTS = {
     "real.",
     "full_rows_lost": "Right but for responses that fill their row: they give 0. Where no place is false, argmin() "
     "says 0. The number of real tokens is mask.sum(1).",
-    "lambda_0": "Right with λ between 0 and 1, and not with λ = 0, where only the next guess counts. A division by "
-    "gamma * lam, or by a power of it, is one by 0 there.",
-    "lambda_1": "Right with λ between 0 and 1, and not with λ = 1, where only what was collected counts: a division by "
-    "1 - lam is one by 0 there, and no case of its own is needed.",
+    "lambda_0": "Right with λ between 0 and 1, and not with λ = 0, where only the next guess counts. Do you divide "
+    "by gamma * lam, or by a power of it, or ask `if lam`? At 0 neither holds.",
+    "lambda_1": "Right with λ between 0 and 1, and not with λ = 1, where only what was collected counts. Do you "
+    "divide by 1 - lam? It is 0 there; and no case of its own is needed.",
     "shape_typed_in": "Right for 4 responses of 7 places, and not for longer ones: a size was typed in. rewards.shape "
     "holds both, and torch.zeros_like(rewards) needs none.",
     "one_response": "Right for several responses, and not for one alone: a `squeeze()` takes its dimension away, and a "

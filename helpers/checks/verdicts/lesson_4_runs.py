@@ -12,9 +12,9 @@ _HEALTHY, _NO_KL, _TOO_HIGH, _REFERENCE = SICKNESSES
 _DIAGNOSIS_HINTS = {
     "nothing_noticed": "You call all eight logs healthy, and six of them are not. What is the KL before the first "
     "step, what is it at the end, and how far did the ratio go?",
-    "rising_kl": "A healthy run is called one without a KL penalty. Every KL rises at first, and may pass ten nats on "
-    "its way; a reward may rise that was earned, and an entropy may be low from the start. The penalty makes the KL "
-    "level off or come back: at its *end* it is below 10.",
+    "rising_kl": "A healthy run is called one without a KL penalty. Every KL rises at first, and may pass ten nats "
+    "on its way; a reward may rise because it was earned, and an entropy may be low from the start. The penalty "
+    "makes the KL level off or come back: at its *end* it is below 10.",
     "ratio_beyond_the_clip": "A healthy run is said to have too high a learning rate. A few tokens always go beyond "
     "1.2, for clipping only stops paying for more; a *jump* is a ratio above 10. (A mean of ordinary ratios can be "
     "larger than one with a jump among them.)",
@@ -24,7 +24,7 @@ _DIAGNOSIS_HINTS = {
     "fooled_by_reward": "A run without a KL penalty is called healthy. Its reward rises as well as any, and that is "
     "the trap: look at what it drifted, and at its entropy.",
     "drift_is_no_jump": "A run without a KL penalty is said to have too high a learning rate. Its ratios are like "
-    "those of a healthy run: no token moved far in one update. Many tokens may have, a little each, and then the KL "
+    "those of a healthy run: no token moved far in one update. Many may have moved, a little each, and then the KL "
     "takes a large step, too, for nothing holds it.",
     "end_taken_for_start": "A run without a KL penalty is said to have a wrong reference. Its KL is large at the end; "
     "a wrong reference shows in the *first* value.",

@@ -48,21 +48,23 @@ _HINTS = {
     "no_softmax": "You sum logits. Only probabilities, from a softmax, fill the stretch from 0 to 1.",
     "log_probabilities": "Every row gives one and the same token: the last, or one behind it. So it is with "
     "log-probabilities and their sums, which lie below 0 and so below any random number (only probabilities fill the "
-    "stretch from 0 to 1), and with a loop that goes on after the first end above the number, or comes from the last "
-    "token.",
+    "stretch from 0 to 1), and with a loop that does not stop at the first end above the number, or begins at the "
+    "last token.",
     "counted_above": "You count the ends above the random number. Count those at or below it: so many parts lie before "
     "that of the token.",
     "not_normalized": "Your probabilities do not add up to 1. exp(), or a power of a softmax, has to be divided by the "
     "sum of its row before the parts fill the stretch from 0 to 1.",
     "softmax_twice": "A softmax of probabilities is taken, which makes them nearly equal. One softmax, of the logits.",
-    "cut_off": "The unlikely tokens, or those behind a number of ids, are never drawn: a top_k, a top_p or a number of "
-    "tokens was set. Here nothing is cut off, and a vocabulary may have any size.",
+    "cut_off": "Some tokens are never drawn, the unlikely ones or those above some id: a top_k, a top_p or a size of "
+    "the vocabulary was set. Here nothing is cut off, and a vocabulary may have any size. (Or the temperature was "
+    "bounded: it may be any number above 0.)",
     "temperature_bounded": "You go by another temperature than was given: it was bounded, or rounded. It may be any "
     "number above 0, above 1 too.",
     "too_coarse": "Right but where the random number is within a ten-thousandth of an end: probabilities, ends or "
     "numbers were rounded (half precision has three digits), or something was added to them. Stay in float32.",
-    "exp_overflows": "Right for small logits, and not for those near 100 or -100: exp() of them is infinite, or 0 in a "
-    "whole row. softmax takes the maximum of *each row* away first.",
+    "exp_overflows": "Right for small logits, and not for those near 100 or -100: exp() of them is infinite, or 0 in "
+    "a whole row. softmax takes the maximum of *each row* away first. (Or the temperature was bounded: it may be any "
+    "number above 0.)",
     "one_row": "Right for several rows, and not for a single one. squeeze() without a dimension takes that of the row "
     "away, too; squeeze(1) does not.",
 }
@@ -105,7 +107,7 @@ def _of_other_settings(inputs: dict) -> Causes:
 
 def _bounded(inputs: dict) -> list[Tensor]:
     """The tokens with a temperature that a bound has changed."""
-    bounds = (0.01, 0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 1.0)
+    bounds = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 1.0, 1.5, 2.0)
     others = [bound for bound in bounds if abs(bound - inputs["temperature"]) > 0.1 * inputs["temperature"]]
     return [_walked({**inputs, "temperature": bound}) for bound in others]
 

@@ -11,8 +11,8 @@ _CLAIM_HINTS = {
     "one_name_for_all": "You give every run the same name, {got}; there are sixteen runs and four names.",
     "interval_ignored": "One run's reward went up by no more than the half-width of its interval. As large as the "
     "change looks, the interval contains 0: it shows nothing.",
-    "touches_0": "The interval of one run's reward begins at 0 itself. It contains 0, and does not lie *wholly* above: "
-    "it shows nothing.",
+    "touches_0": "The interval of a run's reward begins or ends at 0 itself. It contains 0, and does not lie "
+    "*wholly* on one side: it shows nothing.",
     "size_for_interval": "You call a run 'nothing' whose reward's interval lies wholly above 0. A change may be small "
     "and still be shown: what counts is change - half, not how large the change is.",
     "doubt_is_not_nothing": "You call a run 'nothing' whose reward's interval lies wholly above 0, and which the "
@@ -30,25 +30,28 @@ _CLAIM_HINTS = {
     "too_good_blamed": "You blame the sound run whose reward rose the most, and whose distinct-2 fell from about 0.9 "
     "to 0.75. A large rise is no proof of a hack; and it kept more than 0.8 of its distinct-2: the bound is a share, "
     "not a difference.",
-    "half_widened_lexicon": "You blame a run whose lexicon's interval lies above 0, though not by much. From its "
-    "change its own half is taken, once: not the reward's half, and not 1.96 or 2 halves.",
-    "half_widened": "You call a run 'nothing' whose reward's interval lies above 0, though not by much. The half-width "
-    "is taken off once, for it is no standard error: not 1.96 or 2 of it are due. What is left is above 0, and shown.",
-    "half_reduced": "You call runs shown, some up and one down, whose intervals contain 0. On each side of the change "
-    "lies the whole half-width of the same reward: not a part of it, not the lexicon's, and not nothing.",
+    "half_widened_lexicon": "You blame a run whose lexicon's interval lies above 0, though not by much (or clear one "
+    "whose interval begins at 0). From its change its own half is taken, once: not the reward's half, and not 1.96 "
+    "or 2 halves.",
+    "half_widened": "You call a run 'nothing' whose reward's interval lies wholly on one side of 0, though not far "
+    "from it. The half-width is added and taken off once, for it is no standard error: not 1.96 or 2 of it. What is "
+    "left does not reach 0.",
+    "half_reduced": "You call runs shown, one up and one down, whose intervals contain 0. To each side of a change "
+    "lies its whole half-width: not a part of it, not the other judge's, and not nothing.",
     "names_exchanged": "You have 'aligned' and 'hacked' exchanged: each run that rose has the other's name. 'aligned' "
     "is for those of which all conditions hold.",
     "one_is_enough": "You call runs 'aligned' of which one condition does not hold, one that repeats itself and one "
     "that is no language any more. All have to hold: `and` between them, no `or`, no majority, and none left out.",
-    "ends_exchanged": "You have before and after exchanged: you blame a run whose distinct-2 rose and whose NLL fell, "
-    "and not one in which it was the other way about. Due are distinct-2 *after*, at least 0.8 of that before, and the "
-    "NLL *after* less that before.",
+    "ends_exchanged": "It looks as if you have before and after exchanged, or take an absolute value: you blame a "
+    "run whose distinct-2 rose and whose NLL fell, and not one in which it was the other way about. Due are "
+    "distinct-2 *after*, at least 0.8 of that before, and the NLL *after* less that before.",
     "kl_for_nll": "You ask the KL where the NLL is to be asked: you blame a run for its distance, and not one whose "
     "texts have become unlikely. KL has no bound here.",
-    "fallen_aligned": "You call a run 'aligned' whose reward *fell*: its interval lies wholly below 0. That the "
-    "lexicon rose and the language is intact does not count there. Ask first on which side of 0 the interval lies.",
-    "fallen_judged": "You call one run 'worse', and not the other whose reward fell. Its interval lies wholly below 0, "
-    "too: how far it fell, the lexicon, the language and the KL do not count there.",
+    "fallen_aligned": "You call a run 'aligned' whose reward *fell*: its interval lies wholly below 0. Whatever "
+    "lexicon and language say does not count there. Ask first on which side of 0 the interval lies.",
+    "fallen_judged": "Two runs' rewards fell, and you call one alone 'worse'. That is decided by the upper end of "
+    "the interval, change + half: below 0 or not. How far the reward fell, the lexicon, the language and the KL do "
+    "not count there.",
     "none_aligned": "You call no run 'aligned', though six have all that it takes: one of your conditions is never "
     "met. The NLL of any text is some nats a token; at most 1 is by how much it *grew*. And 0.8 is a share of the "
     "distinct-2 before, not a difference.",
@@ -155,7 +158,7 @@ def _of_several(kind: str, called: dict[str, str]) -> str:
     rewards_half = are("hacked", "near", "straddling") and are("aligned", "unconfirmed", "odd")
     patterns = {  # name of the hint: (whether the names show it, the runs that it is about)
         "half_reduced": (
-            are("worse", "wide_below") and are("aligned", "touching"),
+            are("worse", "wide_below") and are("aligned", "touching") and not are("nothing", "wide"),
             ("wide_below", "wide", "touching", "unconfirmed", "straddling"),
         ),
         "half_widened": (are("nothing", "near") and not are("nothing", "garbled"), ("near", "small", "slipped")),
@@ -174,7 +177,7 @@ def _of_several(kind: str, called: dict[str, str]) -> str:
         "fallen_aligned": (are("aligned", "slipped"), ("fallen", "slipped")),
         "fallen_judged": (
             {called["fallen"], called["slipped"]} == {"worse", "nothing"},
-            ("fallen", "slipped", "wide_below"),
+            ("fallen", "slipped"),
         ),
     }
     return next((name for name, (is_met, kinds) in patterns.items() if is_met and kind in kinds), "")

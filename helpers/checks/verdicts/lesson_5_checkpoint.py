@@ -60,8 +60,8 @@ _CHECKPOINT_HINTS = {
     "last_of_all": "This is the last checkpoint. No line describes it, for the log ends with the responses before its "
     "last update.",
     "worst": "This is the lowest score within the budget: a higher one is better.",
-    "places_shifted": "You left out what is over the budget, and counted places afterwards. Leaving out those over the "
-    "budget shifts the places: keep the number of each checkpoint beside its score.",
+    "places_shifted": "You left out what is over the budget, and counted places afterwards: leaving out shifts them. "
+    "Keep the number of each checkpoint beside its score.",
     "most_of_the_budget": "You took the one that uses most of the budget; the score decides.",
     "scores_rounded": "You round the scores, or make them half precision: two that differ a little become equal. "
     "Compare them as they are.",
@@ -69,8 +69,9 @@ _CHECKPOINT_HINTS = {
     "within. Asked is the best of *all* that are within.",
     "uneven_left_out": "You left out the last checkpoint of a log in which it has a line, for updates followed it. "
     "Only a checkpoint written after the very last update has none: checkpoint c has one if c < len(scores).",
-    "uneven_split": "Your function ended in an error on a log whose number of updates is no multiple of save_every. "
-    "It cannot be cut into equal pieces; a slice with a step, scores[save_every::save_every], takes any length.",
+    "uneven_split": "Your function ended in an error on a log whose number of updates is no multiple of save_every, "
+    "and whose scores are all below -19. Is it cut into equal pieces (a slice with a step, "
+    "scores[save_every::save_every], takes any length)? Or was nothing found above the number you begin with?",
     "bar_too_high": "In this log every score is below -19. A number that stands for a score not allowed, or for the "
     "best so far, has to be below all scores, whatever they are: -torch.inf is.",
     "first_unchecked": "This is the first checkpoint, and its KL is over the budget. Wherever your search begins, ask "
@@ -79,8 +80,9 @@ _CHECKPOINT_HINTS = {
     "the two as they are, with no margin, and not rounded.",
     "lines_beside": "You left out the best checkpoint within the budget. The lines beside its own are over the budget, "
     "but each of them is about another policy: ask for the KL of the checkpoint's own line alone.",
-    "tempted": "What you found in other logs you do not find in this one. Three checkpoints are better and over the "
-    "budget, one by a hair, and so are the lines beside the best; between checkpoints stand many better lines.",
+    "tempted": "Right on other logs, wrong on this one. Three checkpoints have better scores and a KL over the "
+    "budget, one only just; the lines beside the best checkpoint are over it, too, and many lines between "
+    "checkpoints are better. Ask each checkpoint's own line, for score and KL.",
 }
 
 

@@ -65,11 +65,11 @@ _HINTS = {
     "steps_too_large": "Your search goes on in large steps, and passes the smallest n. Go on by one.",
     "a_least_number": "You never say fewer than some number: a rule of thumb, or a search that does not begin at 1. "
     "Where changes are large, or hardly spread, few prompts are enough, be it one.",
-    "none_needed": "In one pilot all differences are equal, and you say that 0 prompts are enough. The interval has to "
-    "be *shorter* than change, so n lies *above* x, and the first whole number above 0 is 1. ceil(x) is x itself where "
-    "x is whole.",
-    "flat": "In one pilot each prompt gained exactly 1: the differences do not spread at all, x is 0, and the smallest "
-    "whole number above it is 1.",
+    "none_needed": "In one pilot all differences are equal, and you say that 0 prompts are enough. n has to be "
+    "*above* (1.96 s / change)², which is 0 there, and the first whole number above 0 is 1. ceil() leaves a number "
+    "that is whole already.",
+    "flat": "In one pilot each prompt gained exactly 1: the differences do not spread at all, (1.96 s / change)² is "
+    "0, and the smallest whole number above it is 1.",
     "not_one_number": "Your function returned {kind}; one number is due. If it searches, and found none: a small "
     "change takes more than a thousand prompts.",
 }

@@ -106,8 +106,9 @@ _GROUP_HINTS = {
     " n - 1 is 0. Neither can be divided by; such groups say nothing, so their advantages are 0.",
     "size_typed_in": "On fewer groups, of fewer responses, your function is off: a size was typed in. Take it from the "
     "inputs.",
-    "digits_lost": "A group whose rewards are close together is off: far from 0, the mean of the squares less the "
-    "square of the mean has no digits left in float32. Take the mean off first, and then the squares.",
+    "digits_lost": "Only groups whose rewards are close together are off. Most often: far from 0, the mean of the "
+    "squares less the square of the mean has no digits left in float32. Take the mean off first, and then the "
+    "squares.",
     "loop_ended": "From one group on all advantages are 0: a loop ended at a group that says nothing. `continue` goes "
     "on with the next, `break` does not.",
     "mean_not_counted": "A reward that equals its group's mean is left out of your count, or equal rewards count once. "
