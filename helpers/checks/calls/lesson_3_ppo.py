@@ -117,7 +117,7 @@ def token_rewards_inputs(seed: int) -> dict:
     prompts = 1 + torch.randperm(_ROWS, generator=generator)  # real tokens: 1 to 4 of a prompt, 1 to 6 of a response
     responses = (1 + torch.randperm(6, generator=generator))[:_ROWS]
     reference[2] = policy[2]
-    reference[0, 0] = policy[0, 0] - 12
+    reference[0, 0], policy[1, 0] = policy[0, 0] - 12, reference[1, 0] - 2  # a penalty of either sign
     scores = (2 + torch.rand(_ROWS, generator=generator)) * torch.tensor([1.0, -1.0, 1.0, -1.0])
     scores = (scores * torch.tensor([1.0, 1.0, 1.0, 6.0]))[torch.randperm(_ROWS, generator=generator)]
     is_prompt = torch.arange(prompt) >= prompt - prompts[:, None]
@@ -134,7 +134,7 @@ def token_rewards_inputs(seed: int) -> dict:
 def cut(inputs: dict) -> dict:
     """The same without the columns that are padding in every row: the longest response fills its row."""
     mask, response = inputs["mask"], inputs["policy_logprobs"].shape[1]
-    empty = int((~mask.any(0)).sum())
+    empty = int((~mask[:, -response:].any(0)).sum())
     shorter = {name: inputs[name][:, : response - empty] for name in ("policy_logprobs", "reference_logprobs")}
     return {**inputs, **shorter, "mask": mask[:, : mask.shape[1] - empty]}
 

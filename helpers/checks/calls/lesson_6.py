@@ -112,7 +112,7 @@ def group_advantages_inputs(seed: int) -> dict:
     rewards += 2 * torch.rand(7, 1, generator=generator)  # each prompt has a mean of its own, and none is 0
     rewards[0, torch.randint(6, (), generator=generator)] = 0.0  # a reward like any other
     rewards[1] = 0.75 * torch.randint(1, 3, (), generator=generator)  # its sums and its sixths are exact
-    rewards[4] = 2.5 + 0.005 * rewards[4]  # so close that it shows what is added to the spread, and where
+    rewards[4] = 4 + 0.005 * rewards[4]  # so close that it shows what is added to the spread, and where
     rewards[5] = 1e-4 * order[5] * (0.2 + 0.3 * torch.rand((), generator=generator))
     scored = torch.ones(7, 6, dtype=torch.bool)
     for row, missing in ((2, 4), (3, 5), (4, 1), (6, 2)):
