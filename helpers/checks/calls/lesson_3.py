@@ -69,11 +69,11 @@ def call_policy_and_reference_logprobs(answer: Callable, inputs: dict) -> dict:
         torch.manual_seed(0)
         with counted_tokens(model) as read:
             value = answer(model, tokens)
-        left = {part: part in changed(before, state_of(model)) for part in _PARTS}
+        left = changed(before, state_of(model))
         torch.set_grad_enabled(True)
         policy, reference = value if _is_pair(value) else (None, None)
         gradient, fails = _gradient(policy, model)
-        if not any(left.values()):
+        if not left:
             torch.manual_seed(1)
             again = answer(model, inputs["tokens"].clone())
             other = answer(model, inputs["tokens"].flip(0, 1))
@@ -91,7 +91,7 @@ def call_policy_and_reference_logprobs(answer: Callable, inputs: dict) -> dict:
         "other_reference": plain_tensor(other[1] if _is_pair(other) else None),
         "tokens_read": sum(read),
         "tokens_changed": tokens.shape != inputs["tokens"].shape or not torch.equal(tokens, inputs["tokens"]),
-        **{f"{part}_changed": is_so for part, is_so in left.items()},
+        **{f"{part}_changed": part in left for part in _PARTS},
     }
 
 

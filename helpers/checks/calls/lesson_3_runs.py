@@ -73,7 +73,7 @@ def broken_by_inputs(seed: int) -> dict:
     near, kl = (0.6 + 0.3 * torch.rand(2, generator=generator)).tolist()
     share = near * found["merged", False]["off_moved"] / found[bias]["off_moved"]
     found[bias] = short_run("bias", start, gentle=True, **sizes[bias], rate=share * _RATE)
-    share = 0.02 * kl / found[past]["first_kl"]
+    share = 0.028 * kl / found[past]["first_kl"]
     found[past] = short_run("starting adapter", start, gentle=True, **sizes[past], past=share**0.5 * _PAST)
     return {"runs": torch.tensor([list(found[RUNS[place]].values()) for place in order], dtype=torch.float64)}
 

@@ -251,6 +251,8 @@ def _group_causes(inputs: dict, due: Tensor) -> Causes:
     off = torch.where(scored, rewards - mean, 0)
     variance = off.square().sum(1, keepdim=True) / (count - 1).clamp_min(1)
     spread = variance.sqrt() + 1e-4
+    others = (off != 0).sum(1, keepdim=True)  # than those that are the mean
+    spread_of_others = (off.square().sum(1, keepdim=True) / (others - 1).clamp_min(1)).sqrt()
     population = (off.square().sum(1, keepdim=True) / count).sqrt() + 1e-4
     lone = count == 1
     everyone = rewards[scored]
@@ -285,11 +287,7 @@ def _group_causes(inputs: dict, due: Tensor) -> Causes:
         "pair_left_out": [torch.where(count == 2, 0, due)],
         "small_spread": [torch.where(spread < least, 0, due) for least in (0.1, 1e-3)],
         "loop_ended": [torch.where(torch.arange(len(due))[:, None] < end, due, 0) for end in (1, 2, 3)],
-        "mean_not_counted": [
-            off / ((off.square().sum(1, keepdim=True) / (counted - 1).clamp_min(1)).sqrt() + 1e-4)
-            for counted in ((off != 0).sum(1, keepdim=True),)
-        ]
-        + [_of_distinct(rewards, scored)],
+        "mean_not_counted": [off / (spread_of_others + 1e-4), _of_distinct(rewards, scored)],
         "mask_upside_down": [_compared(torch.where(scored, 0, rewards), ~scored)],
         "lone_response": [
             torch.where(lone & scored, value, due) for value in (rewards, rewards / 1e-4, torch.ones_like(due))
