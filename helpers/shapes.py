@@ -34,6 +34,7 @@ class Shape:
         layers, width, inner: transformer blocks, hidden size, and width of the feed-forward block.
         heads, kv_heads: attention heads of the queries, and of keys and values.
         vocabulary: rows of the embedding.
+        context: the longest text that it was made for, in tokens (`max_position_embeddings`); 0: not published.
         tied: the output layer is the embedding.
         source: where the numbers are published.
         head_dim: width of a head; 0: width / heads.
@@ -47,6 +48,7 @@ class Shape:
     heads: int
     kv_heads: int
     vocabulary: int
+    context: int
     tied: bool
     source: str
     head_dim: int = 0
@@ -146,6 +148,7 @@ def shape_of(config: Any, name: str) -> Shape:
         heads=config.num_attention_heads,
         kv_heads=getattr(config, "num_key_value_heads", None) or config.num_attention_heads,
         vocabulary=config.vocab_size,
+        context=getattr(config, "max_position_embeddings", None) or 0,
         tied=bool(config.tie_word_embeddings),
         source=f"config.json of {name}",
         head_dim=getattr(config, "head_dim", None) or 0,
@@ -153,30 +156,33 @@ def shape_of(config: Any, name: str) -> Shape:
 
 
 def named(name: str) -> Shape | None:
-    """The published model of that name, upper or lower case; None if the table has none."""
-    return next((shape for shape in MODELS.values() if shape.name.lower() == name.lower()), None)
+    """The published model of that name or hub id, upper or lower case; None if the table has none."""
+    names = {known.lower(): of for of in MODELS.values() for known in (of.name, of.source.removeprefix(HUB))}
+    return names.get(name.lower())
 
 
 def _llama(name: str, hub: str, sizes: tuple[int, ...], tied=False, family="llama", head_dim=0) -> Shape:
     return Shape(name, family, *sizes, tied, HUB + hub, head_dim)
 
 
-_ALL = (  # sizes: layers, width, inner, heads, kv_heads, vocabulary
-    _llama("SmolLM2-135M", "HuggingFaceTB/SmolLM2-135M-Instruct", (30, 576, 1536, 9, 3, 49152), tied=True),
-    _llama("Qwen2.5-0.5B", "Qwen/Qwen2.5-0.5B", (24, 896, 4864, 14, 2, 151936), tied=True, family="qwen2"),
-    _llama("Qwen3-0.6B", "Qwen/Qwen3-0.6B", (28, 1024, 3072, 16, 8, 151936), tied=True, family="qwen3", head_dim=128),
-    _llama("Llama-3.2-1B", "meta-llama/Llama-3.2-1B", (16, 2048, 8192, 32, 8, 128256), tied=True),
-    _llama("SmolLM2-1.7B", "HuggingFaceTB/SmolLM2-1.7B", (24, 2048, 8192, 32, 32, 49152), tied=True),
-    _llama("Llama-3.2-3B", "meta-llama/Llama-3.2-3B", (28, 3072, 8192, 24, 8, 128256), tied=True),
-    _llama("Llama-2-7B", "meta-llama/Llama-2-7b-hf", (32, 4096, 11008, 32, 32, 32000)),
-    _llama("Mistral-7B", "mistralai/Mistral-7B-v0.1", (32, 4096, 14336, 32, 8, 32000), family="mistral"),
-    _llama("Qwen2.5-7B", "Qwen/Qwen2.5-7B", (28, 3584, 18944, 28, 4, 152064), family="qwen2"),
-    _llama("Llama-3.1-8B", "meta-llama/Llama-3.1-8B", (32, 4096, 14336, 32, 8, 128256)),
-    _llama("Qwen3-8B", "Qwen/Qwen3-8B", (36, 4096, 12288, 32, 8, 151936), family="qwen3"),
-    _llama("Llama-2-13B", "meta-llama/Llama-2-13b-hf", (40, 5120, 13824, 40, 40, 32000)),
-    _llama("GPT-NeoX-20B", "EleutherAI/gpt-neox-20b", (44, 6144, 24576, 64, 64, 50432), family="gpt_neox"),
-    _llama("Qwen3-32B", "Qwen/Qwen3-32B", (64, 5120, 25600, 64, 8, 151936), family="qwen3", head_dim=128),
-    _llama("LLaMA-65B", "huggyllama/llama-65b", (80, 8192, 22016, 64, 64, 32000)),
-    _llama("Llama-3.1-70B", "meta-llama/Llama-3.1-70B", (80, 8192, 28672, 64, 8, 128256)),
+_ALL = (  # sizes: layers, width, inner, heads, kv_heads, vocabulary, context
+    _llama("SmolLM2-135M", "HuggingFaceTB/SmolLM2-135M-Instruct", (30, 576, 1536, 9, 3, 49152, 8192), tied=True),
+    _llama("Qwen2.5-0.5B", "Qwen/Qwen2.5-0.5B", (24, 896, 4864, 14, 2, 151936, 32768), tied=True, family="qwen2"),
+    _llama(
+        "Qwen3-0.6B", "Qwen/Qwen3-0.6B", (28, 1024, 3072, 16, 8, 151936, 40960), tied=True, family="qwen3", head_dim=128
+    ),
+    _llama("Llama-3.2-1B", "meta-llama/Llama-3.2-1B", (16, 2048, 8192, 32, 8, 128256, 131072), tied=True),
+    _llama("SmolLM2-1.7B", "HuggingFaceTB/SmolLM2-1.7B", (24, 2048, 8192, 32, 32, 49152, 8192), tied=True),
+    _llama("Llama-3.2-3B", "meta-llama/Llama-3.2-3B", (28, 3072, 8192, 24, 8, 128256, 131072), tied=True),
+    _llama("Llama-2-7B", "meta-llama/Llama-2-7b-hf", (32, 4096, 11008, 32, 32, 32000, 4096)),
+    _llama("Mistral-7B", "mistralai/Mistral-7B-v0.1", (32, 4096, 14336, 32, 8, 32000, 32768), family="mistral"),
+    _llama("Qwen2.5-7B", "Qwen/Qwen2.5-7B", (28, 3584, 18944, 28, 4, 152064, 131072), family="qwen2"),
+    _llama("Llama-3.1-8B", "meta-llama/Llama-3.1-8B", (32, 4096, 14336, 32, 8, 128256, 131072)),
+    _llama("Qwen3-8B", "Qwen/Qwen3-8B", (36, 4096, 12288, 32, 8, 151936, 40960), family="qwen3"),
+    _llama("Llama-2-13B", "meta-llama/Llama-2-13b-hf", (40, 5120, 13824, 40, 40, 32000, 4096)),
+    _llama("GPT-NeoX-20B", "EleutherAI/gpt-neox-20b", (44, 6144, 24576, 64, 64, 50432, 2048), family="gpt_neox"),
+    _llama("Qwen3-32B", "Qwen/Qwen3-32B", (64, 5120, 25600, 64, 8, 151936, 40960), family="qwen3", head_dim=128),
+    _llama("LLaMA-65B", "huggyllama/llama-65b", (80, 8192, 22016, 64, 64, 32000, 2048)),
+    _llama("Llama-3.1-70B", "meta-llama/Llama-3.1-70B", (80, 8192, 28672, 64, 8, 128256, 131072)),
 )
 MODELS = {shape.name: shape for shape in _ALL}

@@ -15,6 +15,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     BertConfig,
     BitsAndBytesConfig,
@@ -33,6 +34,7 @@ from helpers.course import plan as course_plan
 from helpers.eight_bit import lean
 from helpers.formulas import token_logprobs
 from helpers.layers import lean_layers
+from helpers.model import model_folder
 from helpers.plan import Job
 from helpers.ppo import PPOConfig, PPOTrainer
 from helpers.shapes import MODELS, shape_of
@@ -464,6 +466,37 @@ def test_example_of_the_readme_is_what_the_command_prints(capsys):
     given = re.search(r"^\$ python -m helpers (plan .*)$", text, re.M)[1].split()
     command.main(given)
     assert f"$ python -m helpers {' '.join(given)}\n{capsys.readouterr().out}" in text
+
+
+@pytest.mark.parametrize("name", ["SmolLM2-135M", "smollm2-135m", "HuggingFaceTB/SmolLM2-135M-Instruct"])
+def test_plan_knows_a_published_model_by_its_name_and_its_hub_id(name):
+    assert course_plan.shape_named(name) is MODELS["SmolLM2-135M"]
+
+
+@pytest.mark.parametrize("context", [64, 4_000])
+def test_plan_suggests_no_longer_texts_than_the_model_was_made_for(context, tmp_path, capsys):
+    LlamaConfig(**SIZES, vocab_size=200, max_position_embeddings=context).save_pretrained(tmp_path)
+    for length, remarked in ((context, False), (context + 1, True)):
+        assert command.main(["plan", "--model", str(tmp_path), "--gpu", "24", "--length", str(length)]) == 0
+        said = capsys.readouterr().out
+        assert f"or length {context} (its whole context) at batch 16" in said
+        assert (f"was made for texts of at most {context:,} tokens" in said) == remarked
+
+
+def test_what_does_not_fit_a_whole_context_is_not_called_one(capsys):
+    command.main(["plan", "--model", "Llama-3.1-8B"])
+    assert "whole context" not in capsys.readouterr().out
+
+
+def test_table_has_the_context_of_the_models_own_configuration():
+    config = AutoConfig.from_pretrained(model_folder())
+    assert shape_of(config, "").context == config.max_position_embeddings == MODELS["SmolLM2-135M"].context
+
+
+@pytest.mark.parametrize(("card", "precision", "said"), [("t4", "bf16", 1), ("t4", "fp16", 0), ("l4", "bf16", 0)])
+def test_plan_says_that_a_card_has_no_bfloat16(card, precision, said, capsys):
+    assert command.main(["plan", "--gpu", card.upper(), "--precision", precision]) == 0
+    assert capsys.readouterr().out.count("no bfloat16 instructions: take --precision fp16") == said
 
 
 def arguments(*given: str):

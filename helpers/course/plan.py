@@ -10,6 +10,7 @@ from helpers.plan import METHODS, MIB, PRECISIONS, Job
 from helpers.shapes import GPUS, Shape
 
 MOST_SEQUENCES, MOST_TOKENS = 4096, 131_072  # where the search for the largest ends
+NO_BFLOAT16 = ("t4",)  # cards older than Ampere, which emulate it
 MICRO_BATCHES = (8, 4, 2, 1)
 TRAINED = {
     "full": "PPO with four models, policy and value model trained in full (lesson 0)",
@@ -140,6 +141,7 @@ def report(shape: Shape, job: Job, card: tuple[str, int], one_at_a_time: bool) -
         text += [f"(other phases: {', '.join(others)})"]
     largest = replace(job, micro_batch=1) if one_at_a_time else job
     text += ["", *verdict(shape, job, capacity - total, capacity), suggestion(shape, largest, capacity)]
+    text += remarks(shape, job, name)
     return "\n".join(text)
 
 
@@ -151,8 +153,16 @@ def verdict(shape: Shape, job: Job, left: int, capacity: int) -> list[str]:
             said += ["That is less than 5%: an allocator that leaves gaps may need it. Try a smaller micro-batch."]
     else:
         said = [f"It does not fit: {-left / MIB:,.0f} MiB are missing.{smaller(shape, job, capacity)}"]
-    if shape.family == "gpt_neox" and job.method == "ppo":
-        said += ["(On paper: this course's trainer does not run GPT-NeoX models.)"]
+    return said
+
+
+def remarks(shape: Shape, job: Job, card: str) -> list[str]:
+    """What stands in the way of the run beside memory."""
+    said = []
+    if 0 < shape.context < job.length:
+        said += [f"(But {shape.name} was made for texts of at most {shape.context:,} tokens.)"]
+    if job.precision == "bf16" and card in NO_BFLOAT16:
+        said += [f"(But a {card} has no bfloat16 instructions: take --precision fp16, which needs as much memory.)"]
     return said
 
 
@@ -171,10 +181,11 @@ def suggestion(shape: Shape, job: Job, capacity: int) -> str:
     batch, length = suggested_batch(shape, job, capacity), suggested_length(shape, job, capacity)
     way = ", one at a time" if job.micro_batch == 1 < job.batch else ""
     most = f"batch {batch}{' or more' if batch == MOST_SEQUENCES else ''}"
+    longest = f"length {length}{' (its whole context)' if length == shape.context else ''}"
     if batch and length:
-        return f"The largest that fits{way}: {most} at length {job.length}, or length {length} at batch {job.batch}."
+        return f"The largest that fits{way}: {most} at length {job.length}, or {longest} at batch {job.batch}."
     if length:
-        return f"No batch fits at length {job.length}{way}; at batch {job.batch}, length {length} does."
+        return f"No batch fits at length {job.length}{way}; at batch {job.batch}, {longest} does."
     if batch:
         return f"No length fits at batch {job.batch}{way}; at length {job.length}, {most} does."
     alone = plan.peak(shape, replace(job, batch=1, micro_batch=1, length=4))[1]
@@ -193,8 +204,9 @@ def suggested_batch(shape: Shape, job: Job, capacity: int) -> int:
 
 
 def suggested_length(shape: Shape, job: Job, capacity: int) -> int:
-    """The longest sequences of this batch; 0: not even those of 4 tokens."""
-    return plan.largest(lambda n: plan.peak(shape, replace(job, length=max(n, 4)))[1] <= capacity, MOST_TOKENS)
+    """The longest sequences of this batch, at most what the model was made for; 0: not even those of 4 tokens."""
+    most = shape.context or MOST_TOKENS
+    return plan.largest(lambda n: plan.peak(shape, replace(job, length=max(n, 4)))[1] <= capacity, most)
 
 
 def positive(text: str) -> int:
