@@ -200,6 +200,14 @@ def test_check_of_an_answer_that_asks_a_dictionary_for_what_it_has_not_lists_its
         check("6.4", misspelt)
 
 
+def test_check_of_an_answer_that_takes_a_row_of_numbers_for_a_matrix_shows_its_shape():
+    def rows_and_columns(tensors, skipped):
+        return sum(t["shape"][0] * t["shape"][1] for t in tensors)
+
+    with pytest.raises(AnswerFailed, match=r"'tensor' = 'bias', 'shape' = \[\d+\], 'bytes_each' = 2"):
+        check("1.4", rows_and_columns)
+
+
 def test_error_in_what_an_answer_calls_is_told_where_it_stands():
     def product(left, right):
         return left @ right

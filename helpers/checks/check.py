@@ -18,6 +18,7 @@ from helpers.checks.verdicts.compare import Verdict
 _failures: Counter[str] = Counter()  # of each exercise, in this notebook
 _MOST_OF_AN_ERROR = 1000  # letters
 _MOST_KEYS = 8  # of a dictionary
+_MOST_OF_A_VALUE = 30  # letters of what a key holds
 _SEED = 11  # fixed, so that a learner who runs the cell again sees the same figures
 
 
@@ -129,11 +130,18 @@ def _of_an_error(asked: Exercise, answer: Callable, error: Exception) -> str | N
 
 
 def _described(name: str, value: torch.Tensor | dict) -> str:
-    """A tensor's shape and dtype; a dictionary's keys."""
+    """A tensor's shape and dtype; a dictionary's keys, with what they hold where it is short."""
     if isinstance(value, dict):
-        keys = ", ".join(map(repr, list(value)[:_MOST_KEYS]))
+        keys = ", ".join(f"{key!r}{_short(of)}" for key, of in list(value.items())[:_MOST_KEYS])
         return f"{name} with the keys {keys}{' …' if len(value) > _MOST_KEYS else ''}"
     try:
         return f"{name} {tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}"
     except Exception:  # a nested tensor has no shape
         return f"{name}, a {type(value).__name__}"
+
+
+def _short(value: object) -> str:
+    """What a key holds, if it is a text, a number or a short list of these; else nothing."""
+    parts = value[:3] if isinstance(value, list) else [value]
+    plain = all(isinstance(part, (str, int, float)) for part in parts) and len(parts) < 3
+    return f" = {value!r}" if plain and len(repr(value)) <= _MOST_OF_A_VALUE else ""

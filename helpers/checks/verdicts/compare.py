@@ -108,11 +108,11 @@ def number_verdict(
     """The verdict on an answer that returns one number, right up to a relative `tolerance`."""
     got, hints = outputs["output"], {**COMMON_HINTS, **hints}
     if outputs["kind"] == "no finite number":
-        return Verdict(False, outputs["kind"], f"{due:.6g}", hints["not_a_number"], "not_a_number")
+        return Verdict(False, outputs["kind"], _number(due), hints["not_a_number"], "not_a_number")
     if outputs["kind"] != "number":
         name = "in_a_tuple" if outputs["kind"] in ("tuple", "list") else "not_one_number"
         text = _of_kind(hints["not_one_number"], outputs["kind"])
-        return Verdict(False, outputs["kind"], f"{due:.6g}", text, name)
+        return Verdict(False, outputs["kind"], _number(due), text, name)
     if outputs["inputs_changed"]:
         return _CHANGED_VERDICT
     if math.isclose(got, due, rel_tol=tolerance, abs_tol=1e-9):
