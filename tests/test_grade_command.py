@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -412,8 +413,8 @@ def test_grade_that_is_terminated_leaves_no_process_and_no_folder(tmp_path):
     assert not list(temporary.iterdir())
 
 
-def test_folder_that_holds_the_zip_of_an_export_is_told_to_name_the_zip(tmp_path):
+def test_folder_that_holds_the_zip_of_an_export_is_told_to_name_the_zip(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "export.zip").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"nothing of a learner\. Name the zip: .*export\.zip"):
-        grade._handed_in(tmp_path / "in", [], arguments(tmp_path / "in"))
+    assert grade.run(arguments(tmp_path / "in")) == 2
+    assert re.search(r"nothing of a learner\. Name the zip: .*export\.zip", capsys.readouterr().err)

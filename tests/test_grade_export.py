@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from handed_in import RIGHT, arguments, hand_in, notebook
+from handed_in import RIGHT, WRONG, arguments, hand_in, notebook
 
 from helpers.__main__ import main
 from helpers.checks import plain, sandbox
@@ -83,17 +83,69 @@ def test_what_a_learner_calls_their_files_stops_nobody(folder, names):
 @pytest.mark.parametrize(
     "name", ["ada/homework.zip", f"{ADA}/homework.ZIP", f"{ADA}homework.zip", "loveada_12_77_homework.zip"]
 )
-def test_zip_of_a_learner_is_refused_and_dated_whatever_it_came_in(folder, name, is_zip):
+def test_zip_that_cannot_be_unpacked_is_refused_and_dated_whatever_it_came_in(folder, name, is_zip):
     put(folder, name, "zoe/1.ipynb")
+    (folder / name).write_bytes(b"PK")
+    os.utime(folder / name, (time.mktime((*OLD, 0, 0, -1)),) * 2)
     given = zipped(folder) if is_zip else folder
     assert grade.run(arguments(given, out=folder.parent / "grades.csv", due=datetime(2026, 11, 30, 12))) == 0
     rows = [row for row in rows_of(folder) if row["learner"] != "zoe"]
     said = {(row["status"], row["handed_in"], row["late"]) for row in rows}
     assert said == {("refused", "2026-11-30 18:00:00", "yes")} and len(rows) == len(grade.GRADED)
-    assert all(row["reason"].lower().endswith("homework.zip: a zip, which is not read; unpack it") for row in rows)
+    assert all(row["reason"].lower().endswith("homework.zip: a zip that was not opened; unpack it") for row in rows)
 
 
-@pytest.mark.parametrize("text", ["{", notebook(RIGHT, answer_id="other")])
+def zip_of(folder: Path, name: str, *entries: str, content: str = notebook(RIGHT)) -> None:
+    """A learner's zip, whose entries claim to be of 2020."""
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(folder / name, "w") as archive:
+        for entry in entries:
+            archive.writestr(zipfile.ZipInfo(entry, (2020, 1, 1, 0, 0, 0)), content)
+    os.utime(folder / name, (time.mktime((*OLD, 0, 0, -1)),) * 2)
+
+
+@pytest.mark.parametrize("is_zip", [False, True])
+@pytest.mark.parametrize("name", ["ada/my work.zip", f"{ADA}/w.ZIP", f"{ADA}w.zip", "loveada_12_77_w.zip"])
+def test_notebook_in_a_zip_of_a_learner_is_graded_with_the_date_of_the_zip(folder, name, is_zip):
+    zip_of(folder, name, "home/ada/2.ipynb", "__MACOSX/home/ada/._2.ipynb")
+    given = zipped(folder) if is_zip else folder
+    assert grade.run(arguments(given, out=folder.parent / "grades.csv")) == 0
+    assert (row_of(folder)["status"], row_of(folder)["handed_in"]) == ("crash", "2026-11-30 18:00:00")  # it was run
+
+
+def test_unsafe_entries_of_a_learners_zip_are_refused_and_the_rest_is_graded(folder):
+    zip_of(folder, "ada/w.zip", "../../eve/2.ipynb", "/etc/2.ipynb", "2.ipynb")
+    zip_of(folder, "bob/w.zip", "../ada/2.ipynb")
+    assert grade.run(arguments(folder)) == 0
+    rows = {row["learner"]: row for row in rows_of(folder) if row["exercise"] == "2.1"}
+    assert (rows["ada"]["status"], rows["bob"]["status"]) == ("crash", "refused") and len(rows) == 2
+    assert rows["bob"]["reason"] == "w.zip/../ada/2.ipynb: leaves the folder"
+    assert not (folder / "eve").exists()
+
+
+def test_what_a_learners_zip_holds_in_place_of_a_notebook_is_named(folder):
+    zip_of(folder, "ada/w.zip", "in/2.html")
+    zip_of(folder, "bob/w.zip")
+    zip_of(folder, "cyd/w.zip", "v.zip", "1.ipynb")
+    assert grade.run(arguments(folder)) == 0
+    reasons = [row["reason"] for row in rows_of(folder) if row["exercise"] == "1.1"]
+    assert reasons == [
+        "w.zip/in/2.html: no notebook",
+        "w.zip, an empty zip: no notebook",
+        "w.zip/v.zip: a zip that was not opened; unpack it",
+    ]
+
+
+def test_learner_of_many_zips_has_five_of_them_opened(folder):
+    for number in range(6):
+        zip_of(folder, f"ada/{number}.zip", "2.ipynb", content=notebook(f"{RIGHT}# {number}"))
+    assert grade.run(arguments(folder)) == 0
+    assert row_of(folder)["reason"].startswith("best of 5 different answers")
+    row = next(row for row in rows_of(folder) if row["exercise"] == "1.1")
+    assert row["reason"] == "5.zip: a zip that was not opened; unpack it"
+
+
+@pytest.mark.parametrize("text", ["{", notebook(RIGHT, WRONG, answer_id="other")])
 def test_row_that_is_refused_has_the_date_of_its_notebook(folder, text):
     put(folder, "ada/1.ipynb")
     (folder / "ada" / "1.ipynb").write_text(text)
@@ -168,12 +220,13 @@ def test_table_of_other_options_is_kept_and_the_option_named(folder, changed, sa
     hand_in(folder, "ada", notebook(RIGHT))
     assert grade.run(arguments(folder, lesson=["2", "3"])) == 0
     assert grade.run(arguments(folder, lesson=["2", "3"], exercise=None)) == 0
-    table = (folder.parent / "grades.csv").read_text()
+    table, seed = ((folder.parent / name).read_text() for name in ("grades.csv", "grades.csv.seed.json"))
     assert not (folder.parent / "grades.csv.bak").exists()
     assert grade.run(arguments(folder, **{"lesson": ["2", "3"], **changed})) == 0
     shown = capsys.readouterr().err
     assert f"This one, with {said}, begins" in shown and "grades.csv.bak.\n" in shown
     assert (folder.parent / "grades.csv.bak").read_text() == table
+    assert (folder.parent / "grades.csv.seed.json.bak").read_text() == seed
 
 
 def test_table_of_another_folder_or_of_a_learner_who_is_gone_is_kept(folder, capsys):

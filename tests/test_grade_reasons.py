@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from handed_in import BODY, RIGHT, hand_in, needs_sandbox, notebook
+from handed_in import BODY, RIGHT, WRONG, hand_in, needs_sandbox, notebook
 
 from helpers.checks import child, plain, sandbox
 from helpers.checks.ending import Run, run_of
 from helpers.checks.registry import EXERCISES, exercise
 from helpers.course.grading import Grading, graded
 from helpers.course.handin import hand_ins
-from helpers.course.submission import code_cells, submission
+from helpers.course.submission import cells_of, submission
 
 GRADING = Grading("seed", 1)
 
@@ -128,22 +128,59 @@ def without_running(folder: Path, ran=lambda source: Run("missing", "not filled 
 def test_missing_row_says_what_the_folder_holds(tmp_path):
     (tmp_path / "bare").mkdir()
     hand_in(tmp_path, "other", notebook("x = 1", answer_id="exercise-1-1"))
-    (tmp_path / "deep" / "1" / "2" / "3").mkdir(parents=True)
-    (tmp_path / "deep" / "1" / "2" / "3" / "2.ipynb").write_text(notebook(RIGHT))
     rows = without_running(tmp_path)
-    assert [(rows[name, "2.1"].status, rows[name, "2.1"].reason) for name in ("bare", "other", "deep")] == [
+    assert [(rows[name, "2.1"].status, rows[name, "2.1"].reason) for name in ("bare", "other")] == [
         ("missing", "no .ipynb in the folder"),
         ("missing", "none of the notebooks read has this exercise"),
-        ("missing", "no .ipynb in the folder"),
     ]
 
 
-@pytest.mark.parametrize("template", [(), ("raise NotImplementedError",)])
-def test_answer_in_a_cell_without_its_grade_id_is_refused_so_that_somebody_looks(tmp_path, template):
-    cells = json.loads(notebook(*template))["cells"] + [{"cell_type": "code", "metadata": {}, "source": RIGHT}]
-    hand_in(tmp_path, "pasted", json.dumps({"cells": cells}), "2.ipynb")
-    row = without_running(tmp_path)["pasted", "2.1"]
+def test_notebook_far_below_a_learners_folder_is_read_and_what_is_too_deep_is_refused(tmp_path):
+    for learner, folders in (("deep", 11), ("deeper", 12)):
+        path = Path(tmp_path, learner, *map(str, range(folders)))
+        path.mkdir(parents=True)
+        (path / "2.ipynb").write_text(notebook(RIGHT))
+    rows = without_running(tmp_path)
+    assert rows["deep", "2.1"].code == RIGHT
+    assert rows["deeper", "2.1"].status == "refused" and "more than 12 folders deep" in rows["deeper", "2.1"].reason
+
+
+@pytest.mark.parametrize("name", ["2.html", "2.py", "2.ipynb.json", "2.tar.gz", "in/2.ipynb.txt"])
+def test_file_in_the_place_of_a_notebook_is_refused_so_that_somebody_looks(tmp_path, name):
+    (tmp_path / "ada" / name).parent.mkdir(parents=True)
+    (tmp_path / "ada" / name).write_text(RIGHT)
+    row = without_running(tmp_path)["ada", "2.1"]
+    assert (row.status, row.reason) == ("refused", f"{name}: no notebook")
+
+
+def test_adapter_without_a_notebook_leaves_the_exercises_missing(tmp_path):
+    (tmp_path / "ada").mkdir()
+    for name in ("adapter_model.safetensors", "adapter_config.json"):
+        (tmp_path / "ada" / name).touch()
+    assert without_running(tmp_path)["ada", "2.1"].status == "missing"
+
+
+def pasted(tmp_path, *sources, template=(), cell_type="code", metadata=()):
+    cells = [{"cell_type": cell_type, "metadata": dict(metadata), "source": source} for source in sources]
+    hand_in(tmp_path, "pasted", json.dumps({"cells": json.loads(notebook(*template))["cells"] + cells}), "2.ipynb")
+    return without_running(tmp_path)["pasted", "2.1"]
+
+
+def test_answer_in_another_cell_than_that_of_its_grade_id_is_refused_so_that_somebody_looks(tmp_path):
+    row = pasted(tmp_path, RIGHT, template=("raise NotImplementedError",))
     assert row.status == "refused" and "2.ipynb: a cell without the grade_id exercise-2-1 defines merged" in row.reason
+
+
+def test_answer_of_a_notebook_without_metadata_is_graded_if_there_is_one(tmp_path):
+    assert pasted(tmp_path, RIGHT, RIGHT, "x = 1").code == RIGHT
+    assert pasted(tmp_path, RIGHT, WRONG).status == "refused"
+    assert pasted(tmp_path, RIGHT, WRONG, BODY).status == "refused"
+
+
+@pytest.mark.parametrize("cell_type", ["markdown", "raw"])
+def test_answer_cell_that_became_text_is_refused_so_that_somebody_looks(tmp_path, cell_type):
+    row = pasted(tmp_path, RIGHT, cell_type=cell_type, metadata={"nbgrader": {"grade_id": "exercise-2-1"}})
+    assert (row.status, row.reason) == ("refused", "2.ipynb: the cell of the answer is text, not code")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +195,7 @@ def test_answer_in_a_cell_without_its_grade_id_is_refused_so_that_somebody_looks
 )
 def test_notebook_that_cannot_be_read_is_told_by_its_kind(content, reason):
     with pytest.raises(ValueError) as refused:
-        code_cells(content)
+        cells_of(content)
     assert str(refused.value) == reason
 
 
@@ -179,7 +216,7 @@ def test_folder_named_like_a_notebook_is_called_one(tmp_path):
 )
 def test_malformed_cell_spoils_no_other(cell):
     cells = [cell, *json.loads(notebook(RIGHT))["cells"]]
-    assert ("exercise-2-1", RIGHT) in code_cells(json.dumps({"cells": cells}).encode())
+    assert ("exercise-2-1", RIGHT, True) in cells_of(json.dumps({"cells": cells}).encode())
 
 
 def right_run() -> Run:

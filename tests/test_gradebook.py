@@ -162,6 +162,38 @@ def test_points_by_hand_that_are_not_complete_are_refused_by_line(tmp_path, line
         gradebook.changes(written(tmp_path, f"learner,exercise,points,reason\n{line}\n"))
 
 
+@pytest.mark.parametrize("line", ["a,1.1,1,5,half right", "a,1.1,1,one, or two"])
+def test_points_by_hand_with_a_comma_that_is_not_in_quotes_are_refused_by_line(tmp_path, line):
+    with pytest.raises(ValueError, match=r"line 2: more columns than the first line has. Put quotes around"):
+        gradebook.changes(written(tmp_path, f"learner,exercise,points,reason\n{line}\n"))
+
+
+def test_points_by_hand_may_have_empty_lines(tmp_path):
+    found = gradebook.changes(written(tmp_path, "learner;exercise;points;reason\n;;;\na;1.1;1,5;x\n"))
+    assert found == {("a", "1.1"): gradebook.Change(1.5, "x")}
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_points_by_hand_find_a_name_in_either_form_of_its_umlaut(tmp_path, forms):
+    named, typed = (unicodedata.normalize(form, "J\u00fcrgen") for form in forms)
+    by_hand = gradebook.changes(written(tmp_path, f"learner,exercise,points,reason\n{typed},2.1,1,right\n"))
+    rows, nobody = gradebook.changed([table.Row(named, "2.1", 0, 2, "ok", "")], by_hand)
+    assert rows[0].points == 1 and not nobody
+
+
+@pytest.mark.parametrize(
+    ("learner", "exercise", "said"),
+    [
+        ("bob (12)", "2.1", "for nobody here: bob (12), 2.1 (is bob (14) or bob (13) meant?)"),
+        ("bob (13)", "2.9", "for bob (13), exercise 2.9, which is not in this grading"),
+    ],
+)
+def test_points_by_hand_for_no_row_say_what_is_not_there(learner, exercise, said):
+    rows = [table.Row(name, "2.1", 0, 2, "ok", "") for name in ("bob (13)", "bob (14)")]
+    _, remarks = gradebook.changed(rows, {(learner, exercise): gradebook.Change(1, "x")})
+    assert len(remarks) == 1 and said in remarks[0]
+
+
 @pytest.mark.parametrize("first", ["ada,2.1,1,right", "learner,exercise,points", "sep=,", ""])
 def test_points_by_hand_without_the_names_of_the_columns_are_refused(tmp_path, first):
     with pytest.raises(ValueError, match="its first line should name the columns learner, exercise, points, reason"):

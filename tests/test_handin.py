@@ -97,12 +97,24 @@ def test_other_files_of_a_learner_are_named_by_how_many_there_are(tmp_path):
     assert hand_ins(tmp_path)[1] == {"no notebook": ["ada/in/plot.png and 1 more", "bob/notes.txt"]}
 
 
-def test_other_files_in_a_zip_are_named_and_not_unpacked(tmp_path):
+def test_of_other_files_in_a_zip_the_names_alone_are_unpacked(tmp_path):
     others = ("in/readme.txt", "in/ada/report.pdf", "in/ada/plot.png", "in/ada/.hidden", "notes.txt")
     path = zipped(tmp_path / "in.zip", ("in/ada/1.ipynb", b"{}"), *((name, b"x") for name in others))
-    folder, refused, named = unzipped(path, tmp_path / "out")
-    assert [one.learner for one in hand_ins(folder)[0]] == ["ada"] and not refused
-    assert named == ["in/readme.txt", "in/ada/report.pdf and 1 more", "notes.txt"]
+    folder, refused = unzipped(path, tmp_path / "out")
+    found, skipped = hand_ins(folder / "in")
+    assert [one.learner for one in found] == ["ada"] and not refused
+    assert skipped == {"no notebook": ["ada/plot.png and 1 more", "readme.txt"]}
+    assert not any(file.stat().st_size for file in folder.rglob("*.*") if file.suffix != ".ipynb" and file.is_file())
+
+
+@pytest.mark.parametrize("says_how", [True, False])
+def test_name_in_a_zip_keeps_its_umlaut_whether_or_not_a_flag_says_how_it_is_written(tmp_path, says_how):
+    path, name = zipped(tmp_path / "in.zip", ("Ada M\u00fcller/1.ipynb", b"{}")), "Ada M\u00fcller/1.ipynb"
+    if not says_how:  # as zip writes it on Linux
+        path.write_bytes(path.read_bytes().replace(b"\x00\x08", b"\x00\x00"))
+        flags = [entry.flag_bits for entry in zipfile.ZipFile(path).infolist()]
+        assert flags == [0] and zipfile.ZipFile(path).namelist() != [name]
+    assert [one.learner for one in hand_ins(unzipped(path, tmp_path / "out")[0])[0]] == ["Ada M\u00fcller"]
 
 
 def test_what_a_learner_handed_in_twice_is_named_once(tmp_path):
@@ -137,7 +149,7 @@ def zipped(path, *entries: tuple[str, bytes], mode: int = 0):
 def test_unsafe_entry_of_a_zip_is_refused_by_name_and_the_rest_is_taken(tmp_path, name, why):
     path = zipped(tmp_path / "in.zip", ("bob/x.ipynb", b"{}"), (name, b"evil"), ("cyd/y.ipynb", b"{}"))
     (tmp_path / "out").mkdir()
-    folder, refused, _ = unzipped(path, tmp_path / "out")
+    folder, refused = unzipped(path, tmp_path / "out")
     assert [(one.name, one.why) for one in refused] == [(name, why)]
     assert sorted(str(place.relative_to(folder)) for place in folder.rglob("*.ipynb")) == ["bob/x.ipynb", "cyd/y.ipynb"]
     assert sorted(place.name for place in tmp_path.iterdir()) == ["in.zip", "out"]
@@ -145,14 +157,14 @@ def test_unsafe_entry_of_a_zip_is_refused_by_name_and_the_rest_is_taken(tmp_path
 
 
 def test_link_in_a_zip_is_refused(tmp_path):
-    folder, refused, _ = unzipped(zipped(tmp_path / "in.zip", ("ada/x.ipynb", b"/etc/passwd"), mode=0o120777), tmp_path)
+    folder, refused = unzipped(zipped(tmp_path / "in.zip", ("ada/x.ipynb", b"/etc/passwd"), mode=0o120777), tmp_path)
     assert [one.why for one in refused] == ["a link or a device"] and not list(folder.rglob("*.ipynb"))
 
 
 def test_bomb_in_a_zip_is_cut_off(tmp_path):
     path = zipped(tmp_path / "in.zip", ("ada/x.ipynb", bytes(65 * 2**20)))
     assert path.stat().st_size < 2**20
-    folder, refused, _ = unzipped(path, tmp_path)
+    folder, refused = unzipped(path, tmp_path)
     assert [one.why for one in refused] == ["larger than 64 MiB"] and not list(folder.rglob("*.ipynb"))
 
 
@@ -165,14 +177,14 @@ def test_learner_who_fills_a_zip_takes_nothing_from_others(tmp_path, monkeypatch
     others = [(f"{inside}{learner}/x.ipynb", bytes(2**19)) for learner in ("bob", "cyd", "dan")]
     path = zipped(tmp_path / "in.zip", *dict([*own, *others]).items())
     (tmp_path / "out").mkdir()
-    _, refused, _ = unzipped(path, tmp_path / "out")
+    _, refused = unzipped(path, tmp_path / "out")
     assert [one.name for one in refused] == [name for name, _ in dict(own).items()][2:]
 
 
 def test_learner_of_too_many_entries_leaves_the_others_theirs(tmp_path, monkeypatch):
     monkeypatch.setattr(unzip, "_MOST_ENTRIES_OF_ONE", 2)
     own = [(f"ada/{number}.ipynb", b"{}") for number in range(4)]
-    folder, refused, _ = unzipped(zipped(tmp_path / "in.zip", *own, ("bob/x.ipynb", b"{}")), tmp_path)
+    folder, refused = unzipped(zipped(tmp_path / "in.zip", *own, ("bob/x.ipynb", b"{}")), tmp_path)
     assert [one.name for one in refused] == ["ada/2.ipynb", "ada/3.ipynb"] and (folder / "bob" / "x.ipynb").exists()
 
 
@@ -184,7 +196,7 @@ def test_what_was_refused_in_a_zip_is_a_fault_of_its_learner_and_of_nobody_else(
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(link, b"/etc/passwd")
     (tmp_path / "out").mkdir()
-    folder, refused, _ = unzipped(path, tmp_path / "out")
+    folder, refused = unzipped(path, tmp_path / "out")
     found, _ = hand_ins(folder, [(one.place, one.why) for one in refused if one.place])
     assert {one.learner: one.faults for one in found} == {"ada": ["x.ipynb: a link or a device"], "bob": []}
 

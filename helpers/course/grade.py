@@ -28,9 +28,10 @@ from helpers.course.pool import Ended, grade_all
 from helpers.course.project import prepare, same_file
 from helpers.course.submission import Submission, submission
 from helpers.course.table import Row
-from helpers.course.unzip import unzipped
+from helpers.course.unzip import unzipped, with_zips_opened
 from helpers.download import temporary_folder
 
+SEED = ".seed.json"
 UNSAFE = "--unsafe: answers run WITHOUT ISOLATION, with your rights, on your files. Only for submissions you trust."
 
 
@@ -40,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     try:
-        with _folder(args.folder) as (folder, refused):
-            return _run(args, folder, refused)
+        with _folder(args.folder) as (folder, refused), temporary_folder() as inside:
+            return _run(args, folder, refused, inside)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -62,14 +63,14 @@ def _folder(path: Path) -> Iterator[tuple[Path, list[tuple[Path, str]]]]:
         yield path, []
         return
     with temporary_folder() as into:
-        folder, refused, others = unzipped(path, into)
+        folder, refused = unzipped(path, into)
         faults = [f"{one.name} ({one.why})" for one in refused]
-        _print_skipped({"refused, in the zip": faults, "no notebook, in the zip": others})
+        _print_skipped({"refused, in the zip": faults})
         yield folder, [(one.place, one.why) for one in refused if one.place]
 
 
-def _run(args: argparse.Namespace, folder: Path, refused: list[tuple[Path, str]]) -> int:
-    handed_in = _handed_in(folder, refused, args)
+def _run(args: argparse.Namespace, folder: Path, refused: list[tuple[Path, str]], inside: Path) -> int:
+    handed_in = _handed_in(folder, refused, inside, args)
     by_hand = _by_hand(args)
     if args.unsafe:
         print(UNSAFE, file=sys.stderr)
@@ -166,11 +167,14 @@ def _say_anew(args: argparse.Namespace, found: Found, wanted: dict, digests: dic
 
 
 def _keep(out: Path) -> None:
-    """Copy the table to OUT.bak, or the first of OUT.bak2, OUT.bak3, … that is free."""
-    numbered = (_beside(out, f".bak{number}") for number in ("", *range(2, 10_000)))
-    kept = next(path for path in numbered if not path.exists())
-    shutil.copy2(out, kept)
-    print(f"The table of before is kept as {kept}.", file=sys.stderr)
+    """Copy the table to OUT.bak, or the first of OUT.bak2, OUT.bak3, … that is free; and its seed beside it, for its
+    inputs may be asked for again."""
+    numbered = (f".bak{number}" for number in ("", *range(2, 10_000)))
+    ending = next(name for name in numbered if not _beside(out, name).exists())
+    shutil.copy2(out, _beside(out, ending))
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copy2(_beside(out, SEED), _beside(out, SEED + ending))
+    print(f"The table of before is kept as {_beside(out, ending)}.", file=sys.stderr)
 
 
 def _grading(begun: dict) -> Grading:
@@ -198,9 +202,10 @@ def _write(args: argparse.Namespace, found: Found, handed_in: list[Submission], 
     rows, nobody = gradebook.changed(rows, by_hand)
     table.write(rows, args.out)
     record = {"seed": found.begun["seed"], "seconds": found.begun["seconds"]}
-    write_text(json.dumps(record, indent=1) + "\n", _beside(args.out, ".seed.json"))
+    write_text(json.dumps(record, indent=1) + "\n", _beside(args.out, SEED))
     overview, feedback = args.out.with_name(f"{args.out.stem}.overview.html"), _feedback(args.out)
-    same = [f"{PROJECT_ID}: one and the same adapter from {', '.join(names)}" for names in same_file(handed_in)]
+    copies = same_file(handed_in) if PROJECT_ID in found.begun["exercises"] else []
+    same = [f"{PROJECT_ID}: one and the same adapter from {', '.join(names)}" for names in copies]
     pages.write(rows, overview, feedback, same + nobody)
     print(f"{args.out}: {table.summary(rows)}")
     print(f"{overview} shows all learners; {feedback} holds a page for each.")
@@ -238,8 +243,11 @@ def _sorted(found: Found, handed_in: list[Submission]) -> list[Row]:
     return sorted(known, key=lambda row: (learners.get(row.learner, last), row.learner, order[row.exercise]))
 
 
-def _handed_in(folder: Path, refused: list[tuple[Path, str]], args: argparse.Namespace) -> list[Submission]:
-    """What is to be graded; what was skipped, or will not fit the gradebook, is printed.
+def _handed_in(
+    folder: Path, refused: list[tuple[Path, str]], inside: Path, args: argparse.Namespace
+) -> list[Submission]:
+    """What is to be graded; what was skipped, or will not fit the gradebook, is printed. `inside` takes what is in the
+    zips of learners.
 
     Raises:
         ValueError: there is nothing.
@@ -266,7 +274,8 @@ def _handed_in(folder: Path, refused: list[tuple[Path, str]], args: argparse.Nam
     if not found:
         zips = [table.printable(path) for path in sorted(folder.glob("*.zip"))]
         raise ValueError(f"{folder} holds nothing of a learner. {f'Name the zip: {zips[0]}' if zips else wanted}")
-    read = [submission(one) for one in found if one.learner != _feedback(args.out).name]
+    learners = [one for one in found if one.learner != _feedback(args.out).name]
+    read = [submission(with_zips_opened(one, inside / str(place))) for place, one in enumerate(learners)]
     if all(one.is_empty for one in read):
         first = table.printable(read[0].learner)
         why = read[0].nothing or "none of the notebooks read has an exercise"

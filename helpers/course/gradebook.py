@@ -5,6 +5,7 @@ import csv
 import difflib
 import html
 import math
+import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -105,7 +106,14 @@ def changes(path: Path) -> dict[tuple[str, str], Change]:
         )
     found = {}
     for number, line in enumerate(lines, start=2):
-        learner, exercise, points, reason = ((line.get(column) or "").strip() for column in CHANGED)
+        if None in line:
+            raise ValueError(
+                f"{path}, line {number}: more columns than the first line has. Put quotes around what holds a "
+                f'{separator!r}, as in "1{separator}5".'
+            )
+        learner, exercise, points, reason = (_composed(line.get(column) or "") for column in CHANGED)
+        if not (learner or exercise or points or reason):
+            continue
         try:
             value = float(points.replace(",", "."))
         except ValueError:
@@ -120,6 +128,11 @@ def changes(path: Path) -> dict[tuple[str, str], Change]:
             raise ValueError(f"{path}, line {number}: {learner}, {exercise} stands there twice.")
         found[learner, exercise] = Change(value, reason)
     return found
+
+
+def _composed(text: str) -> str:
+    """An umlaut may be one character or two, as on a Mac; both look alike."""
+    return unicodedata.normalize("NFC", text).strip()
 
 
 def _text(content: bytes) -> str:
@@ -139,7 +152,8 @@ def changed(rows: list[Row], by_hand: dict[tuple[str, str], Change]) -> tuple[li
     """
     left, new, less = dict(by_hand), [], []
     for row in rows:
-        names = [key for key in ((row.learner, row.exercise), (f"'{row.learner}", row.exercise)) if key in left]
+        learner = _composed(row.learner)
+        names = [key for key in ((learner, row.exercise), (f"'{learner}", row.exercise)) if key in left]
         if names:
             change = left.pop(names[0])
             was = f"; the grader gave {row.points:g}" + (f": {row.reason}" if row.reason else "")
@@ -152,6 +166,8 @@ def changed(rows: list[Row], by_hand: dict[tuple[str, str], Change]) -> tuple[li
 
 
 def _stray(learner: str, exercise: str, learners: set[str]) -> str:
+    if learner in learners:
+        return f"points by hand for {learner}, exercise {exercise}, which is not in this grading"
     said = f"points by hand for nobody here: {learner}, {exercise}"
-    close = difflib.get_close_matches(learner, learners - {learner}, n=1)
-    return f"{said} (is {close[0]} meant?)" if close else said
+    close = difflib.get_close_matches(learner, learners, n=3)
+    return f"{said} (is {' or '.join(close)} meant?)" if close else said

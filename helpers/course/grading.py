@@ -148,9 +148,11 @@ def _lesson_of(fault: str) -> str:
 def _nothing_found(submission: Submission, asked: Exercise, unfilled: list[Row]) -> Row:
     """Where the answer may stand in what is not graded, it is refused, not missing: somebody should look."""
     row = Row(submission.learner, asked.id, 0, asked.points, "refused", "")
-    if stray := submission.strays.get(asked.answer_id):
-        cell = f"{stray}: a cell without the grade_id {asked.answer_id} defines {asked.function}"
-        return dated(replace(row, reason=f"{cell}; only the cell with it is graded"), submission, stray)
+    if strays := submission.strays.get(asked.answer_id):
+        name, cell = min(strays.values()), f"a cell without the grade_id {asked.answer_id} defines {asked.function}"
+        return dated(replace(row, reason=f"{name}: {cell}; only the cell with it is graded"), submission, name)
+    if name := submission.not_code.get(asked.answer_id):
+        return dated(replace(row, reason=f"{name}: the cell of the answer is text, not code"), submission, name)
     if faults := [fault for fault in submission.faults if _lesson_of(fault) in ("", asked.id[0])]:
         return refused(row, submission, faults)
     if unfilled:

@@ -13,7 +13,7 @@ from helpers.course.table import printable
 NOTEBOOK = ".ipynb"
 ZIP = ".zip"
 ACCEPTED = (NOTEBOOK, ".safetensors", ".json")  # an exercise may ask for an adapter beside the notebook
-NAMED = (*ACCEPTED, ZIP)  # a zip of a learner's is not read; it is named, for an answer may be in it
+NAMED = (*ACCEPTED, ZIP)  # a learner may hand in a zip of them
 COURSE_NOTEBOOKS = (  # as they are handed out
     *("1_load_in_8bit", "2_add_lora_adapters", "3_ppo_with_a_shared_reference", "4_one_backbone_four_roles"),
     *("5_practice", "6_the_same_idea_elsewhere"),
@@ -22,7 +22,7 @@ NBGRADERS = "submitted"  # nbgrader keeps what was handed in there
 _NBGRADERS_OTHERS = {NBGRADERS, "source", "release", "autograded", "feedback"}  # its own, which hold no submissions
 MADE_BY_MACHINES = ("__MACOSX", ".ipynb_checkpoints")
 _NOT_ASKED = "no notebook"
-_MOST_DEPTH = 3  # submitted/NAME/assignment/x.ipynb, with one folder more than nbgrader has
+_MOST_DEPTH = 12  # a zip that somebody made of /home/name/… is as deep as that
 _MOST_ENTRIES = 5000
 _MOST_FAULTS = 5  # named, of a zip
 # Moodle: "Jane Doe_1234_assignsubmission_file_", a folder, or in front of the name of a file.
@@ -44,6 +44,7 @@ class HandIn:
 
     learner: str  # unique; "Jane Doe (1234)" where the export has a number
     files: list[tuple[str, Path]] = field(default_factory=list)  # as it is shown, and where it lies
+    others: list[str] = field(default_factory=list)  # files that no exercise asks for
     late: bool = False  # says the export
     faults: list[str] = field(default_factory=list)
     exported_by: str = ""  # moodle or canvas, where the name says so
@@ -84,7 +85,9 @@ def hand_ins(folder: Path, refused: Sequence[tuple[Path, str]] = ()) -> tuple[li
         handed_in.late |= late
         handed_in.exported_by = owner[0] if owner[2] else ""
         if others := _take(handed_in, path):
-            skipped.setdefault(_NOT_ASKED, []).append(f"{path.name}/{one_and_more(others)}")
+            named = f"{path.name}/{one_and_more(others)}" if path.is_dir() else path.name
+            skipped.setdefault(_NOT_ASKED, []).append(named)
+            handed_in.others += others
     for place, why in refused:
         if not place.is_relative_to(root) or place.suffix.lower() not in NAMED:
             continue
@@ -168,11 +171,13 @@ def one_and_more(names: Sequence[str]) -> str:
 def _take(handed_in: HandIn, path: Path) -> list[str]:
     """Add what an exercise may ask for; the names of other files."""
     if not path.is_dir():
+        if not path.name.lower().endswith(NAMED):
+            return [path.name]
         handed_in.files.append((path.name, path))
         return []
     others = []
     try:
-        files, others = _below(path)
+        files, others = below(path)
         handed_in.files += [(name.replace(os.sep, "/"), found) for name, found in files]
     except OSError:
         handed_in.faults.append("the folder cannot be read")
@@ -181,7 +186,7 @@ def _take(handed_in: HandIn, path: Path) -> list[str]:
     return others
 
 
-def _below(folder: Path) -> tuple[list[tuple[str, Path]], list[str]]:
+def below(folder: Path) -> tuple[list[tuple[str, Path]], list[str]]:
     """The accepted files of a folder and, to a depth, of those in it; and the names of the others.
 
     A folder that is named like an accepted file counts as one.
@@ -204,4 +209,6 @@ def _below(folder: Path) -> tuple[list[tuple[str, Path]], list[str]]:
                 others.append(prefix + entry.name)
             elif depth < _MOST_DEPTH:
                 folders.append((Path(entry.path), f"{prefix}{entry.name}/", depth + 1))
+            else:
+                others.append(f"{prefix}{entry.name}/ (more than {_MOST_DEPTH} folders deep)")
     return sorted(found), sorted(others)

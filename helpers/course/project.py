@@ -22,7 +22,7 @@ def row_of(submission: Submission, grading: Grading) -> Row:
         CourseError: the course's own model, ratings or reward adapter cannot be had.
     """
     row = Row(submission.learner, PROJECT_ID, 0, PROJECT_POINTS, "ok", "", isolation="not needed: no code runs")
-    if submission.adapter is None and (zips := [fault for fault in submission.faults if f"{ZIP}: " in fault.lower()]):
+    if submission.adapter is None and (zips := [fault for fault in submission.faults if ZIP in fault.lower()]):
         return refused(row, submission, zips)  # it may be in there
     if submission.adapter is None:
         return replace(row, status="missing", reason="no adapter_model.safetensors in the folder")

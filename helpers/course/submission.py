@@ -11,7 +11,7 @@ from pathlib import Path
 from helpers.checks import plain
 from helpers.checks.exercise import Exercise
 from helpers.checks.registry import EXERCISES
-from helpers.course.handin import NOTEBOOK, ZIP, HandIn
+from helpers.course.handin import NOTEBOOK, ZIP, HandIn, one_and_more
 
 _MOST_NOTEBOOK_BYTES = 20 * 2**20
 _MOST_SOURCE = 100_000
@@ -26,7 +26,8 @@ class Submission:
 
     learner: str
     answers: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # answer_id -> (notebook, source)
-    strays: dict[str, str] = field(default_factory=dict)  # answer_id -> notebook that has the function elsewhere
+    strays: dict[str, dict[str, str]] = field(default_factory=dict)  # answer_id -> source without the id -> notebook
+    not_code: dict[str, str] = field(default_factory=dict)  # answer_id -> notebook in which its cell is text
     faults: list[str] = field(default_factory=list)  # notebooks that could not be read
     nothing: str = ""  # why no notebook was read
     dates: dict[str, float] = field(default_factory=dict)  # file -> when it was last written, seconds since 1970
@@ -37,7 +38,7 @@ class Submission:
     @property
     def is_empty(self) -> bool:
         """No exercise is in it, and nothing that might hold one."""
-        return not (self.answers or self.strays or self.faults or self.adapter)
+        return not (self.answers or self.strays or self.not_code or self.faults or self.adapter)
 
     @property
     def digest(self) -> str:
@@ -59,23 +60,26 @@ def submission(handed_in: HandIn) -> Submission:
         if name.lower().endswith((NOTEBOOK, ".safetensors", ZIP)):
             read.dates[name] = seconds
         if name.lower().endswith(ZIP):
-            read.faults.append(f"{name}: a zip, which is not read; unpack it")
+            read.faults.append(f"{name}: a zip that was not opened; unpack it")
         elif name.lower().endswith(NOTEBOOK):
             dated.append((-seconds, name, path))
     if adapter := _adapter(handed_in.files, read.dates):
         read.adapter, read.adapter_digest = adapter, digest_of(adapter[1])
     if not dated and not read.faults:
+        others = handed_in.others + [name for name, _ in handed_in.files if not read.adapter]
+        read.faults += [f"{one_and_more(others)}: no notebook"] if others else []
         read.nothing = "no .ipynb in the folder"
     if len(dated) > _MOST_NOTEBOOKS:
         read.faults.append(f"{len(dated)} notebooks: only the newest {_MOST_NOTEBOOKS} were read")
     for _, name, path in sorted(dated)[:_MOST_NOTEBOOKS]:
         try:
-            cells = code_cells(plain.read_bytes(path, _MOST_NOTEBOOK_BYTES))
+            cells = cells_of(plain.read_bytes(path, _MOST_NOTEBOOK_BYTES))
         except (ValueError, OSError) as error:
             reason = "a folder, not a notebook" if os.path.isdir(path) and not os.path.islink(path) else error
             read.faults.append(f"{name}: {reason}")
         else:
             _take(read, name, cells)
+    _adopt_strays(read)
     return read
 
 
@@ -98,17 +102,30 @@ def digest_of(file: Path) -> str:
         return str(error)
 
 
-def _take(submission: Submission, name: str, cells: list[tuple[str, str]]) -> None:
+def _take(submission: Submission, name: str, cells: list[tuple[str, str, bool]]) -> None:
     """Notebooks come newest first: an answer that an older one has, too, is that of the older one."""
-    for answer_id, source in cells:
-        if answer_id in _ANSWER_IDS:
+    for answer_id, source, is_code in cells:
+        if answer_id in _ANSWER_IDS and not is_code:
+            submission.not_code.setdefault(answer_id, name)
+        elif answer_id in _ANSWER_IDS:
             answers = submission.answers.setdefault(answer_id, [])
             place = next((place for place, (_, known) in enumerate(answers) if known == source), len(answers))
             answers[place:] = [(name, source), *answers[place + 1 :]]
-            continue
-        for asked in EXERCISES.values():
-            if _defines(source, asked):
-                submission.strays.setdefault(asked.answer_id, name)
+        elif is_code:
+            for asked in EXERCISES.values():
+                strays = submission.strays.setdefault(asked.answer_id, {}) if _defines(source, asked) else {}
+                if len(strays) < 2 or source in strays:  # two leave doubt enough
+                    strays[source] = name
+
+
+def _adopt_strays(submission: Submission) -> None:
+    """Some tools take the metadata off a notebook. Where no cell has the grade_id, and cells of one text define the
+    function, there is no doubt which is the answer."""
+    for answer_id in [of for of, sources in submission.strays.items() if len(sources) == 1]:
+        if answer_id not in submission.answers:
+            submission.answers[answer_id] = [
+                (name, source) for source, name in submission.strays.pop(answer_id).items()
+            ]
 
 
 def _defines(source: str, asked: Exercise) -> bool:
@@ -117,15 +134,15 @@ def _defines(source: str, asked: Exercise) -> bool:
     return len(source) <= _MOST_SOURCE and re.search(pattern, source, re.MULTILINE) is not None
 
 
-def code_cells(content: bytes) -> list[tuple[str, str]]:
-    """The grade_id ('' for none) and the source of every code cell. A cell that is malformed spoils no other.
+def cells_of(content: bytes) -> list[tuple[str, str, bool]]:
+    """The grade_id ('' for none) and the source of every cell, and whether it is one of code. A cell that is malformed
+    spoils no other.
 
     Raises:
         ValueError: this is no notebook, or an answer in it is too long.
     """
-    cells = _cells(content)
-    found = [_code_cell(cell) for cell in cells if isinstance(cell, dict) and cell.get("cell_type") == "code"]
-    if any(len(source) > _MOST_SOURCE for answer_id, source in found if answer_id in _ANSWER_IDS):
+    found = [_cell(cell) for cell in _cells(content) if isinstance(cell, dict)]
+    if any(len(source) > _MOST_SOURCE for answer_id, source, is_code in found if is_code and answer_id in _ANSWER_IDS):
         raise ValueError(f"an answer is longer than {_MOST_SOURCE:,} characters")
     return found
 
@@ -146,11 +163,11 @@ def _cells(content: bytes) -> list:
     raise ValueError("not a notebook (JSON without cells)")
 
 
-def _code_cell(cell: dict) -> tuple[str, str]:
+def _cell(cell: dict) -> tuple[str, str, bool]:
     metadata = cell.get("metadata")
     nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     answer_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
     lines = cell.get("source")
     lines = [lines] if isinstance(lines, str) else lines if isinstance(lines, list) else []
     source = "".join(line for line in lines if isinstance(line, str))
-    return answer_id if isinstance(answer_id, str) else "", source
+    return answer_id if isinstance(answer_id, str) else "", source, cell.get("cell_type") == "code"

@@ -8,15 +8,18 @@ import time
 import unicodedata
 import zipfile
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from helpers.course.handin import MADE_BY_MACHINES, NAMED, NBGRADERS, ZIP, one_and_more, owner_of
+from helpers.course.handin import MADE_BY_MACHINES, NAMED, NBGRADERS, ZIP, HandIn, below, owner_of
 
 _MOST_ENTRIES, _MOST_ENTRIES_OF_ONE = 200_000, 5000
 _MOST_BYTES, _MOST_BYTES_OF_ONE = 8 * 2**30, 128 * 2**20  # so that nobody uses up what others need
 _MOST_FILE_BYTES = 64 * 2**20
 _MOST_NAME = 200  # of a part of a path
+_MOST_FAULTS, _MOST_ZIPS = 5, 5  # named, of a learner's zip; opened, of a learner
+_IS_UTF8 = 0x800  # a flag of an entry
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,50 @@ class Refused:
     place: Path | None
 
 
-def unzipped(path: Path, into: Path) -> tuple[Path, list[Refused], list[str]]:
-    """Unpack what a grading reads.
+def with_zips_opened(handed_in: HandIn, into: Path) -> HandIn:
+    """A learner's files with those in their first zips in place of these, one zip deep.
+
+    A file from a zip has the date of the zip: the dates inside are the learner's to write.
+    """
+    zips = [(name, path) for name, path in handed_in.files if name.lower().endswith(ZIP)]
+    zips = [(name, path) for name, path in zips if path.is_file() and not path.is_symlink()][:_MOST_ZIPS]
+    files = [file for file in handed_in.files if file not in zips]
+    faults, others = list(handed_in.faults), list(handed_in.others)
+    for name, path in zips:
+        inside = into / str(zips.index((name, path)))
+        inside.mkdir(parents=True)
+        try:
+            _, refused = unzipped(path, inside, whose=lambda name: ("", "", ""))
+            found, more = below(inside)
+        except (ValueError, OSError, OverflowError):
+            files.append((name, path))
+            continue
+        written = path.stat().st_mtime_ns
+        for place, file in found:
+            os.utime(file, ns=(written, written))
+            files.append((f"{name}/{place}", file))
+        faults += [f"{name}/{one.name}: {one.why}" for one in refused[:_MOST_FAULTS]]
+        others += [f"{name}/{other}" for other in more] if found or more else [f"{name}, an empty zip"]
+    return replace(handed_in, files=files, faults=faults, others=others)
+
+
+def unzipped(
+    path: Path, into: Path, whose: Callable[[PurePosixPath], tuple[str, str, str]] | None = None
+) -> tuple[Path, list[Refused]]:
+    """Unpack what a grading reads; of other files, the name and date.
+
+    Args:
+        path: the zip.
+        into: a folder.
+        whose: which learner an entry belongs to; by default as a folder of submissions tells it.
 
     Returns:
-        the folder that holds the learners; what was refused; and of each learner's other files one, and how many more.
+        the folder that holds the learners, and what was refused.
 
     Raises:
         ValueError: this is no zip, or one with too many entries.
     """
-    refused, others, left, entries_of, bytes_of = [], {}, _MOST_BYTES, Counter(), Counter()
+    refused, left, entries_of, bytes_of = [], _MOST_BYTES, Counter(), Counter()
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -46,22 +83,20 @@ def unzipped(path: Path, into: Path) -> tuple[Path, list[Refused], list[str]]:
             for entry in entries:
                 place = None
                 try:
-                    name = _safe_name(entry.orig_filename)  # not yet cut at a zero byte, nor its separators changed
+                    name = _safe_name(_name_of(entry))
                     if any(part in MADE_BY_MACHINES for part in name.parts):
                         continue
-                    place, learner = into / name, _learner(name, path.stem)
+                    place, learner = into / name, whose(name) if whose else _learner(name, path.stem)
                     entries_of[learner] += 1
                     if entries_of[learner] > _MOST_ENTRIES_OF_ONE:
                         raise ValueError(f"more than {_MOST_ENTRIES_OF_ONE:,} entries of one learner")
                     written = _unpacked(archive, entry, place, min(left, _MOST_BYTES_OF_ONE - bytes_of[learner]))
                     left, bytes_of[learner] = left - written, bytes_of[learner] + written
-                    if not (entry.is_dir() or place.suffix.lower() in NAMED or place.name.startswith(".")):
-                        others.setdefault(learner, []).append(entry.filename)
                 except (ValueError, OSError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile) as error:
-                    refused.append(Refused(entry.orig_filename, _why(error), place))
+                    refused.append(Refused(_name_of(entry), _why(error), place))
     except (zipfile.BadZipFile, OSError) as error:
         raise ValueError(f"{path} is no zip that can be read ({error}).") from None
-    return _learners_folder(into, path.stem), refused, [one_and_more(names) for names in others.values()]
+    return _learners_folder(into, path.stem), refused
 
 
 def _why(error: Exception) -> str:
@@ -82,10 +117,8 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, place: Path, mos
         place.mkdir(parents=True, exist_ok=True)
         return 0
     place.parent.mkdir(parents=True, exist_ok=True)
-    if place.suffix.lower() not in NAMED:
-        return 0
     written, most_bytes = 0, min(most_bytes, _MOST_FILE_BYTES)
-    is_read = place.suffix.lower() != ZIP  # a zip in the zip: its name and date are all that is said of it
+    is_read = place.suffix.lower() in NAMED
     with archive.open(entry) as source, place.open("xb") as file:
         while is_read and (part := source.read(2**20)):
             written += len(part)
@@ -99,6 +132,15 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, place: Path, mos
         seconds = time.mktime((*entry.date_time, 0, 0, -1))
         os.utime(place, (seconds, seconds))
     return written
+
+
+def _name_of(entry: zipfile.ZipInfo) -> str:
+    """As it was written: not cut at a zero byte, nor its separators changed. Where no flag says how, it is UTF-8, as
+    zip writes it on Linux and macOS, before it is the code page of DOS, which Python takes."""
+    try:
+        return entry.orig_filename if entry.flag_bits & _IS_UTF8 else entry.orig_filename.encode("cp437").decode()
+    except UnicodeError:
+        return entry.orig_filename
 
 
 def _safe_name(name: str) -> PurePosixPath:
