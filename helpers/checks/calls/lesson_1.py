@@ -26,10 +26,13 @@ def int8_linear_inputs(seed: int) -> dict:
     """A batch and a weight whose rows differ in size by a factor of 100, so that one scale for all shows.
 
     In the first row of each the largest value is negative, so that a scale without abs() shows. The second rows agree
-    in their signs, so that their sum is large and float16 cannot hold it.
+    in their signs, so that their sum is large and float16 cannot hold it; and the largest value of both stands in one
+    column, so that the integers -1, 0 and 1 do not give 0 throughout.
     """
     generator = torch.Generator().manual_seed(seed)
     x, weight = _rows(5, 32, generator), _rows(7, 32, generator)
+    places = torch.stack([x[1].abs().argmax(), weight[1].abs().argmax()])
+    weight[1, places] = weight[1, places.flip(0)]
     weight[1] = weight[1].copysign(x[1])
     return {"x": x, "weight": weight}
 

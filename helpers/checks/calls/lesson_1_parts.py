@@ -24,12 +24,14 @@ def outlier_linear_inputs(seed: int) -> dict:
     """A batch with four outlier columns, and a weight as an 8-bit layer stores it.
 
     Of the outlier columns one has its outliers below -6, one above 6, one between the threshold and 6, and one at the
-    threshold itself, each in one row or two; their other values are small. The first row has an outlier, two rows have
-    none, and no row owes its scale to an outlier column's small values; half of them owe it to a negative value, and
-    one to a value just below the threshold. Three rows of the weight do owe theirs to one.
+    threshold itself, each in one row or two; their other values are small. The first row and the last have an outlier
+    each, in columns that no other mistake chooses alone; two rows have none, and no row owes its scale to an outlier
+    column's small values; half of them owe it to a negative value, and one to a value just below the threshold. That
+    one is rounded to 4, as the threshold is, and int() of the threshold is 3. Three rows of the weight do owe their
+    scale to an outlier column.
     """
     generator = torch.Generator().manual_seed(seed)
-    threshold = (3.3 + 0.6 * torch.rand((), generator=generator)).item()  # of float32: x holds it as it is
+    threshold = (3.7 + 0.25 * torch.rand((), generator=generator)).item()  # of float32: x holds it as it is
     steps = _steps_clear_of_half(6, _WIDTH, generator)
     columns = torch.randperm(_WIDTH, generator=generator)
     outliers, largest = columns[:_OUTLIERS], columns[_OUTLIERS : _OUTLIERS + 6]
@@ -38,10 +40,9 @@ def outlier_linear_inputs(seed: int) -> dict:
     steps[torch.arange(6), largest] = torch.tensor([127.0, -127.0]).double().repeat(3)
     sizes = torch.logspace(-0.5, 0, 6, dtype=torch.float64)[torch.randperm(6, generator=generator)]
     x = (steps / 127 * sizes[:, None] * 0.95 * threshold).float()
-    rows = torch.cat([torch.zeros(1, dtype=torch.long), 1 + torch.randperm(5, generator=generator)])
-    rows[:4] = rows[torch.randperm(4, generator=generator)]
-    x[rows[:3], outliers[:3]] = torch.tensor([-9.0, 8.0, 5.0]) + torch.rand(3, generator=generator)
-    x[rows[3], outliers[[0, 3]]] = torch.tensor([-7.0, threshold])
+    between = 1 + torch.randperm(4, generator=generator)
+    x[[between[0], 5, 0], outliers[:3]] = torch.tensor([-10.0, 8.0, 5.0]) + torch.rand(3, generator=generator)
+    x[between[1], outliers[[0, 3]]] = torch.tensor([-7.0, threshold])
     codes = torch.randint(-126, 127, (7, _WIDTH), generator=generator)
     largest_codes = torch.randint(_WIDTH, (7,), generator=generator)
     scale = torch.logspace(-1, 1, 7)[torch.randperm(7, generator=generator)]

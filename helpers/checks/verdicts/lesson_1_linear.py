@@ -1,72 +1,13 @@
 """Verdict on exercise 1.1: a linear layer in 8-bit."""
 
 from collections.abc import Callable
+from itertools import product
 
 import torch
 from torch import Tensor
 
-from helpers.checks.verdicts.compare import Causes, Verdict, failed, tensor_verdict
-
-_INT8_LINEAR_HINTS = {
-    "plain_float": "This is x @ weight.T in floats. It is accurate because nothing was rounded, and so nothing got "
-    "smaller either: the small error is the price you are meant to pay. Round both to int8 first.",
-    "weight_in_float": "Only x went through int8; weight is as it came. A product of integers needs both.",
-    "x_in_float": "Only weight went through int8; x is as it came. A product of integers needs both.",
-    "one_scale_for_all": "You have {got:.4g} where {due:.4g} is due: one absmax serves the whole tensor, set by its "
-    "largest row. A row a hundred times smaller is left with -1, 0 and 1. Give each row its own scale.",
-    "scale_per_column": "These scales run down the columns (dim=0). In a matrix product the columns are summed over, "
-    "so a scale that differs among them cannot be taken out of the integer sum. Take amax along the last dimension.",
-    "divided_by_128": "Scaled to 128 steps instead of 127. int8 ends at -128 and +127, so the largest value of a row "
-    "does not fit: as 128 it wraps round to -128.",
-    "two_step_counts": "On the way into int8 you count 127 steps, and on the way out 128 (or the other way round): "
-    "every value is off by about one percent, or two. It is 127 both times.",
-    "clamped_at_128": "Scaled to 128 steps and cut off at 127: the largest value of every row comes out 1/128 short. "
-    "Scale absmax to 127, and nothing needs cutting.",
-    "divided_by_255": "255 is the number of steps from end to end. From 0 to absmax there are 127, and beyond them "
-    "int8 wraps round, or is cut off. It is 127 on the way in and on the way out.",
-    "truncated": "Converting to int8 cuts the decimals off, so every value moves towards zero, by half a step on "
-    "average, and the sum shrinks. Round first, then convert.",
-    "floored": "floor, and a division by //, which is one, moves every value down, by half a step on average, whatever "
-    "its sign. Use round(): it goes to the nearest integer, up or down.",
-    "signs_lost": "Your scale is the largest value of a row, not the largest *absolute* value. Where that one is "
-    "negative, its integer falls below -127 and does not fit: abs() first, then amax.",
-    "rounded_to_1": "Each value was divided by its scale and rounded at once: only -1, 0 and 1 are left. Multiply by "
-    "127 before you round, or 126 of the 127 steps go unused.",
-    "scaled_twice": "127 went in twice on the way into int8: where the scale is already absmax / 127, dividing by it "
-    "gives the integers, and 127 times that does not fit into int8.",
-    "never_scaled": "The values went to int8 without being divided by a scale: a small row is left with hardly any "
-    "steps, and a large one may not fit. Divide each row by its scale and multiply by 127 first.",
-    "unsigned": "uint8 runs from 0 to 255 and holds no negative number: -5 became 251. The integers here run from -127 "
-    "to 127: int8.",
-    "int16_overflow": "The product was summed in int16, which ends at 32767: three products of 127 * 127 are too many. "
-    "Sum in int32.",
-    "one_scale_for_x": "The rows of weight have a scale each, but x has a single one, set by its largest row. Its "
-    "small rows are left with a handful of steps: amax(dim=1) for x too.",
-    "one_scale_for_weight": "The rows of x have a scale each, but weight has a single one, set by its largest row. Its "
-    "small rows are left with a handful of steps: amax(dim=1) for weight too.",
-    "column_scales_forgotten": "Scales down the columns (dim=0), and after the sum they cannot come back: by then the "
-    "columns are added up. Give each row a scale (dim=1): along the sum it stays the same.",
-    "divided_by_scales": "The sums were divided by a scale that should multiply them. A row was divided by its scale "
-    "on the way into int8, so on the way out the scale multiplies.",
-    "divided_by_127_too_often": "Your values are right but for one 127 (or two): you have {got:.4g}, due is {due:.4g}. "
-    "Where a scale is already absmax / 127, the division by 127 is in it.",
-    "float16_first": "x and weight were float16 before they were rounded, as bitsandbytes' own kernel wants them, and "
-    "some of its steps come out otherwise. They are float32: round them as they are.",
-    "float16_overflow": "Your result holds infinities: float16 ends at 65,504, and four products of 127 · 127 nearly "
-    "reach it. Sum in int32, or in float32.",
-    "int8_overflow": "The product was summed in int8. One single product can be 127 * 127 = 16129, int8 ends at 127: "
-    "it wrapped round, silently. Convert the integers to int32 before you multiply.",
-    "scales_forgotten": "These are the integer sums, up to 127 * 127 * width. Both scales still have to come back: "
-    "that of the row of x and that of the row of weight.",
-    "x_scale_forgotten": "The scale of weight came back, the scale of x did not: rows of x that differ in size by a "
-    "hundred now give results of one size.",
-    "weight_scale_forgotten": "The scale of x came back, the scale of weight did not: columns of the result that "
-    "should differ in size by a hundred are of one size.",
-    "not_divided_by_127": "Every value is 127 * 127 = 16129 times too large: each integer counts steps of "
-    "absmax / 127, not of absmax.",
-    "divided_by_127_once": "Every value is 127 times too large: both x and weight were counted in steps of "
-    "absmax / 127, so 127 divides twice.",
-}
+from helpers.checks.verdicts.compare import Causes, Verdict, agree, failed, tensor_verdict
+from helpers.checks.verdicts.lesson_1_linear_hints import INT8_LINEAR_HINTS
 
 # In float32 these differ in the last bit, and where the largest value comes to 126.99999 it is cut off to 126.
 _WAYS_TO_SCALE = (
@@ -92,6 +33,13 @@ _WAYS_TO_FIT = (
     lambda codes: codes,
 )
 
+# The largest integer of a row, in place of 127: of fewer bits, of more, near 127, and the decimals of round(…, 2).
+_OTHER_STEPS = (7, 8, 15, 31, 63, 64, 100, 125, 126, 256)
+
+_FEW_DIGITS = (("bfloat16_first", torch.bfloat16), ("float16_first", torch.float16))
+
+Integers = Callable[[Tensor, Tensor], Tensor]  # of a side and the scales of its rows
+
 
 def int8_linear_verdict(inputs: dict, outputs: dict) -> Verdict:
     """Against bitsandbytes' own kernels: rows quantized and multiplied there, rescaled here in float64."""
@@ -103,116 +51,236 @@ def int8_linear_verdict(inputs: dict, outputs: dict) -> Verdict:
     due = sums * x_scale.double()[:, None] * weight_scale.double() / 127**2
     got = outputs["output"]
     if got.shape == due.shape and got.isinf().any() and got[sums.abs() < 65_000].isfinite().all():
-        return failed("float16_overflow", got, due, _INT8_LINEAR_HINTS)
-    return tensor_verdict(outputs, due, _int8_linear_causes(inputs, sums, due), _INT8_LINEAR_HINTS)
+        return failed("float16_overflow", got, due, INT8_LINEAR_HINTS)
+    return tensor_verdict(outputs, due, _int8_linear_causes(inputs, sums, due, got), INT8_LINEAR_HINTS)
 
 
-def _int8_linear_causes(inputs: dict, sums: Tensor, due: Tensor) -> Causes:
+def _int8_linear_causes(inputs: dict, sums: Tensor, due: Tensor, got: Tensor) -> Causes:
     x, weight = inputs["x"], inputs["weight"]
+    yield "all_zero", torch.zeros_like(due)
     yield from _causes_of_floats(x, weight)
-    yield from _causes_of_integers(x, weight)
+    yield from _causes_of_step_counts(x, weight)
+    yield from _causes_of_rounding(x, weight)
+    yield from _causes_of_unscaled(x, weight)
+    yield from _causes_of_upside_down(x, weight)
     yield from _causes_of_scales(x, weight)
-    yield from _causes_of_sums(sums, *_absmax(x, weight))
-    yield from _causes_of_rescaling(sums, due, *_absmax(x, weight))
+    yield from _causes_of_columns(x, weight)
+    yield from _causes_of_sums(x, weight, sums)
+    yield from _causes_of_rescaling(x, weight, sums, due)
+    yield from _causes_of_other_scales_back(x, weight, sums)
+    yield from _causes_of_the_result(x, weight, due)
+    yield from _causes_of_few_digits(x, weight, sums)
+    yield from _causes_of_digits_left(got, due)
 
 
 def _causes_of_floats(x: Tensor, weight: Tensor) -> Causes:
     """Something was left in floating point."""
-    x_scale, weight_scale = _absmax(x, weight)
-    return [
-        ("plain_float", x.double() @ weight.double().T),
-        ("weight_in_float", _through_int8(x, x_scale) @ weight.double().T),
-        ("x_in_float", x.double() @ _through_int8(weight, weight_scale).T),
-        ("float16_first", _of_halves(x) @ _of_halves(weight).T),
-    ]
+    yield "plain_float", x.double() @ weight.double().T
+    for x_scale, weight_scale in (_absmax(x, weight), (x.abs().max(), weight.abs().max())):
+        yield "weight_in_float", _through_int8(x, x_scale) @ weight.double().T
+        yield "x_in_float", x.double() @ _through_int8(weight, weight_scale).T
 
 
-def _of_halves(rows: Tensor) -> Tensor:
-    halves = rows.half().float()
-    return _through_int8(halves, halves.abs().amax(dim=1, keepdim=True))
+def _causes_of_step_counts(x: Tensor, weight: Tensor) -> Causes:
+    """The scales are right; the largest value of a row becomes another integer than 127, or counts as another."""
 
+    def result(steps: float, fitted: Callable, divisor: float) -> Tensor:
+        return _result(x, weight, _scaled_to(steps, fitted), divisor)
 
-def _causes_of_integers(x: Tensor, weight: Tensor) -> Causes:
-    """The scales are right, and the integers made with them are not."""
-    scales = _absmax(x, weight)
-
-    def product(integers: Callable[[Tensor, Tensor], Tensor], steps: float = 127) -> Tensor:
-        codes = [integers(side, scale).double() for side, scale in zip((x, weight), scales, strict=True)]
-        return codes[0] @ codes[1].T * scales[0].double() * scales[1].T.double() / steps**2
-
-    yield "two_step_counts", product(lambda side, scale: _wrapped((side / scale * 128).round()))
-    yield "two_step_counts", product(lambda side, scale: (side / scale * 128).round().clamp(-128, 127))
-    yield "divided_by_128", product(lambda side, scale: _wrapped((side / scale * 128).round()), 128)
-    yield "clamped_at_128", product(lambda side, scale: (side / scale * 128).round().clamp(-128, 127), 128)
+    for fitted in _WAYS_TO_FIT[:2]:
+        yield "two_step_counts", result(128, fitted, 127**2)
+    yield "divided_by_128", result(128, _wrapped, 128**2)
+    yield "clamped_at_128", result(128, _WAYS_TO_FIT[1], 128**2)
     for inwards, back in ((255, 255), (255, 127), (127, 255), (127.5, 127.5)):  # the last is 255 from end to end
         for fitted in _WAYS_TO_FIT:
-            for codes in (
-                lambda side, scale, n=inwards, fitted=fitted: fitted((side / scale * n).round()),
-                lambda side, scale, n=inwards, fitted=fitted: fitted((side / (scale / n)).round()),
-            ):
-                yield "divided_by_255", product(codes, back)
+            yield "divided_by_255", result(inwards, fitted, back**2)
+            yield "divided_by_255", _result(x, weight, _by_steps_of(inwards, fitted), back**2)
+    for (of_x, of_weight), fitted in product(((128, 127), (127, 128), (127.5, 127.5)), _WAYS_TO_FIT):
+        integers = _scaled_to(of_x, fitted), _scaled_to(of_weight, fitted)
+        for divisor in (127**2, 127 * 128, 128**2):
+            yield "two_step_counts", _result(x, weight, integers, divisor)
+    for steps, fitted in product(_OTHER_STEPS, _WAYS_TO_FIT):
+        yield "other_steps", result(steps, fitted, steps**2)
+
+
+def _causes_of_rounding(x: Tensor, weight: Tensor) -> Causes:
+    """The scales and the number of steps are right; whole numbers are made of them in a wrong way."""
     for scaled in _WAYS_TO_SCALE:
-        yield "truncated", product(lambda side, scale, scaled=scaled: scaled(side, scale).trunc())
+        yield "truncated", _result(x, weight, _whole(scaled, torch.trunc))
     for floored in _WAYS_TO_FLOOR:
-        yield "floored", product(floored)
+        yield "floored", _result(x, weight, floored)
+    for scaled in _WAYS_TO_SCALE:
+        yield "rounded_up", _result(x, weight, _whole(scaled, torch.ceil))
+        yield "half_added", _result(x, weight, _whole(scaled, lambda values: (values + 0.5).trunc()))
+        for other in (torch.trunc, torch.floor, torch.ceil):
+            one, two = _whole(scaled, torch.round), _whole(scaled, other)
+            yield "one_side_not_rounded", _result(x, weight, (one, two))
+            yield "one_side_not_rounded", _result(x, weight, (two, one))
     for unsigned in (lambda codes: codes % 256, lambda codes: codes.clamp(min=0)):  # on x86, and elsewhere
-        yield "unsigned", product(lambda side, scale, unsigned=unsigned: unsigned(_int8_codes(side, scale)))
-    for integers in (torch.round, torch.trunc, torch.floor):
-        for steps in (1, 127):
-            yield "rounded_to_1", product(lambda side, scale, integers=integers: integers(side / scale), steps)
-    for steps in (127, 127**2):
-        yield "scaled_twice", product(lambda side, scale: _wrapped((side / (scale / 127) * 127).round()), steps)
+        yield "unsigned", _result(x, weight, _whole(_int8_codes, unsigned))
+    without_signs = _whole(_int8_codes, torch.abs)
+    for integers in (without_signs, (without_signs, _int8_codes), (_int8_codes, without_signs)):
+        yield "signs_dropped", _result(x, weight, integers)
+    for early in (lambda side, scale: (side * 127).round() / scale, lambda side, scale: side.round() / scale * 127):
+        yield "rounded_too_early", _result(x, weight, early)
+        yield "rounded_too_early", _result(x, weight, _whole(early, lambda values: _wrapped(values.trunc())))
+
+
+def _causes_of_unscaled(x: Tensor, weight: Tensor) -> Causes:
+    """127 is missing on the way into int8, or stands there twice, or the scale is missing."""
+    for whole, divisor in product((torch.round, torch.trunc, torch.floor), (1, 127, 127**2)):
+        to_1 = _whole(lambda side, scale: side / scale, whole)
+        for integers in (to_1, (to_1, _int8_codes), (_int8_codes, to_1)):
+            yield "rounded_to_1", _result(x, weight, integers, divisor)
+    twice = _whole(lambda side, scale: side / (scale / 127) * 127, lambda values: _wrapped(values.round()))
+    for divisor in (127**2, 127**4):
+        yield "scaled_twice", _result(x, weight, twice, divisor)
+    x_scale, weight_scale, both = _scales_back(x, weight)
+    as_they_are = [lambda side, scale: side.trunc(), lambda side, scale: side.round()]
+    for fitted in _WAYS_TO_FIT[:3]:
+        as_they_are.append(lambda side, scale, fitted=fitted: fitted((side * 127).round()))
+    for unscaled in as_they_are:
+        for integers in (unscaled, (unscaled, _int8_codes), (_int8_codes, unscaled)):
+            sums = _sums(x, weight, integers)
+            for scale, divisor in product((1, both, x_scale, weight_scale), (1, 127, 127**2)):
+                yield "never_scaled", sums * scale / divisor
+
+
+def _causes_of_upside_down(x: Tensor, weight: Tensor) -> Causes:
+    """The scale multiplies on the way into int8."""
+    both = _scales_back(x, weight)[-1]
+    for divisor, fitted in product((127, 1, 1 / 127), _WAYS_TO_FIT):
+        times_scale = _whole(lambda side, scale, divisor=divisor: (side * scale / divisor).round(), fitted)
+        sums = _sums(x, weight, times_scale)
+        for scale in (both / 127**2, 127**2 / both, both, 1 / both, 1):
+            yield "scales_upside_down", sums * scale
 
 
 def _causes_of_scales(x: Tensor, weight: Tensor) -> Causes:
     """The integers are made right, with scales that are not those of the rows."""
-    rows, columns, whole = _absmax(x, weight), _absmax(x, weight, dim=0), (x.abs().max(), weight.abs().max())
+    rows, whole = _absmax(x, weight), (x.abs().max(), weight.abs().max())
     yield "one_scale_for_all", _through_int8(x, whole[0]) @ _through_int8(weight, whole[1]).T
     yield "one_scale_for_x", _through_int8(x, whole[0]) @ _through_int8(weight, rows[1]).T
     yield "one_scale_for_weight", _through_int8(x, rows[0]) @ _through_int8(weight, whole[1]).T
+    signed = x.amax(dim=1, keepdim=True), weight.amax(dim=1, keepdim=True)
+    others = [("signs_lost", *signed)]
+    others += [("not_the_largest", *sizes) for sizes in zip(_other_sizes(x), _other_sizes(weight), strict=True)]
+    for (name, of_x, of_weight), fitted in product(others, _WAYS_TO_FIT):
+        for scales in ((of_x, of_weight), (of_x, rows[1]), (rows[0], of_weight)):
+            yield name, _through_int8(x, scales[0], fitted) @ _through_int8(weight, scales[1], fitted).T
+
+
+def _other_sizes(side: Tensor) -> list[Tensor]:
+    """What may be taken for the size of a row, and is not its largest magnitude."""
+    magnitudes, smallest, largest = side.abs(), side.amin(dim=1), side.amax(dim=1)
+    sizes = [magnitudes.amin(dim=1), smallest, -smallest, largest - smallest]
+    sizes += [magnitudes.mean(dim=1), magnitudes.median(dim=1).values, magnitudes.sum(dim=1)]
+    sizes += [side.std(dim=1), magnitudes.std(dim=1), side.norm(dim=1), side.square().mean(dim=1).sqrt()]
+    return [size[:, None] for size in sizes]
+
+
+def _causes_of_columns(x: Tensor, weight: Tensor) -> Causes:
+    """Scales down the columns, which came back before the sum, or could not come back after it."""
+    rows, columns = _absmax(x, weight), _absmax(x, weight, dim=0)
     yield "scale_per_column", _through_int8(x, columns[0]) @ _through_int8(weight, columns[1]).T
     yield "scale_per_column", _through_int8(x, columns[0]) @ _through_int8(weight, rows[1]).T
     yield "scale_per_column", _through_int8(x, rows[0]) @ _through_int8(weight, columns[1]).T
-    column_sums = _int8_codes(x, columns[0]).double() @ _int8_codes(weight, columns[1]).double().T
-    yield "column_scales_forgotten", column_sums
-    yield "column_scales_forgotten", column_sums / 127**2
-    signed = x.amax(dim=1, keepdim=True), weight.amax(dim=1, keepdim=True)
-    for fitted in _WAYS_TO_FIT:
-        for scales in (signed, (signed[0], rows[1]), (rows[0], signed[1])):
-            yield "signs_lost", _through_int8(x, scales[0], fitted) @ _through_int8(weight, scales[1], fitted).T
-    for integers in (torch.trunc, torch.round, lambda side: _wrapped((side * 127).round())):
-        unscaled = integers(x).double() @ integers(weight).double().T
-        for back in (1, rows[0].double() * rows[1].T.double()):
-            yield from [("never_scaled", unscaled * back), ("never_scaled", unscaled * back / 127**2)]
+    of_x, of_weight = columns[0].double(), columns[1].double()
+    sums = _int8_codes(x, of_x).double() @ _int8_codes(weight, of_weight).double().T
+    both = of_x * of_weight
+    for scale in (127**2, 1, both.mean(), both.sum(), of_x.max() * of_weight.max()):
+        yield "column_scales_forgotten", sums * scale / 127**2
+    of_rows_of_x = _int8_codes(x, rows[0]).double() @ _int8_codes(weight, of_weight).double().T * rows[0].double()
+    of_rows_of_weight = _int8_codes(x, of_x).double() @ _int8_codes(weight, rows[1]).double().T * rows[1].T.double()
+    for result, scales in ((of_rows_of_x, of_weight), (of_rows_of_weight, of_x)):
+        for scale in (127, 1, scales.mean(), scales.max()):
+            yield "column_scales_forgotten", result * scale / 127**2
 
 
-def _causes_of_sums(sums: Tensor, x_scale: Tensor, weight_scale: Tensor) -> Causes:
+def _causes_of_sums(x: Tensor, weight: Tensor, sums: Tensor) -> Causes:
     """The integers are right, and their sums did not fit or were never scaled back."""
-    back = x_scale.double() * weight_scale.T.double() / 127**2
+    x_scale, weight_scale = _absmax(x, weight)
+    terms = _int8_codes(x, x_scale)[:, None] * _int8_codes(weight, weight_scale)
+    back = _scales_back(x, weight)[-1] / 127**2
     return [
         ("int8_overflow", _wrapped(sums) * back),
+        ("int8_overflow", _wrapped(terms).sum(dim=-1) * back),
         ("int16_overflow", _wrapped(sums, bits=16) * back),
+        ("sums_cut", sums.clamp(-128, 127) * back),
+        ("sums_cut", sums.clamp(-127, 127) * back),
         ("scales_forgotten", sums),
         ("scales_forgotten", sums / 127**2),
     ]
 
 
-def _causes_of_rescaling(sums: Tensor, due: Tensor, x_scale: Tensor, weight_scale: Tensor) -> Causes:
+def _causes_of_rescaling(x: Tensor, weight: Tensor, sums: Tensor, due: Tensor) -> Causes:
     """The sums are right, and the way back into floating point is not."""
-    x_scale, weight_scale = x_scale.double(), weight_scale.T.double()
+    x_scale, weight_scale, both = _scales_back(x, weight)
     for steps in (1, 127):
         yield "x_scale_forgotten", sums * weight_scale / 127**2 * steps
         yield "weight_scale_forgotten", sums * x_scale / 127**2 * steps
     for steps in (1, 127, 127**2, 127**4):  # 127**4: by absmax / 127 both times
-        for back in (1 / x_scale / weight_scale, x_scale / weight_scale, weight_scale / x_scale):
+        for back in (1 / both, x_scale / weight_scale, weight_scale / x_scale):
             yield "divided_by_scales", sums * back / 127**2 * steps
     yield from [
         ("not_divided_by_127", due * 127**2),
         ("divided_by_127_once", due * 127),
         ("divided_by_127_too_often", due / 127),
         ("divided_by_127_too_often", due / 127**2),
+        ("multiplied_by_127", due * 127**4),
+        ("divided_by_254", due * 127**2 / 254),
         *[("two_step_counts", due * (127 / 128) ** power) for power in (2, 1)],
     ]
+
+
+def _causes_of_other_scales_back(x: Tensor, weight: Tensor, sums: Tensor) -> Causes:
+    """The sums come back with other scales than those that their integers were made with."""
+    x_scale, weight_scale, both = _scales_back(x, weight)
+    x_largest, weight_largest = x_scale.max(), weight_scale.max()
+    for scales in (
+        x_largest * weight_largest,
+        x_largest * weight_scale,
+        x_scale * weight_largest,
+        x_scale.mean() * weight_scale.mean(),
+        x_scale**2,
+        weight_scale**2,
+        x_scale + weight_scale,
+        torch.maximum(x_scale, weight_scale),
+    ):
+        yield "other_scales_back", sums * scales / 127**2
+    of_one_scale = _int8_codes(x, x_largest).double() @ _int8_codes(weight, weight_largest).double().T
+    yield "other_scales_back", of_one_scale * both / 127**2
+
+
+def _causes_of_the_result(x: Tensor, weight: Tensor, due: Tensor) -> Causes:
+    """The result was rounded, too, or nothing else was."""
+    yield "result_rounded", due.round()
+    for result in (due, x.double() @ weight.double().T):
+        yield "result_rounded", _through_int8(result, result.abs().amax(dim=1, keepdim=True))
+
+
+def _causes_of_few_digits(x: Tensor, weight: Tensor, sums: Tensor) -> Causes:
+    """Something went through 16 bits, and the rest was computed in float32."""
+    scales = _absmax(x, weight)
+    for name, dtype in _FEW_DIGITS:
+        short, short_scales = ([part.to(dtype).float() for part in parts] for parts in ((x, weight), scales))
+        for sides in (short, (x, weight)):
+            yield name, _through_int8(sides[0], short_scales[0]) @ _through_int8(sides[1], short_scales[1]).T
+        yield name, sums * short_scales[0].double() * short_scales[1].T.double() / 127**2
+        yield name, sums.to(dtype).double() * _scales_back(x, weight)[-1] / 127**2
+        given_back = [_through_int8(side, scale).to(dtype) for side, scale in zip((x, weight), scales, strict=True)]
+        yield name, given_back[0].double() @ given_back[1].double().T
+
+
+def _causes_of_digits_left(got: Tensor, due: Tensor) -> Causes:
+    """A float32 result that has no more digits than 16 bits hold, and is right as far as those go.
+
+    What bfloat16 holds, float16 often holds, too: bfloat16 comes first.
+    """
+    for name, dtype in _FEW_DIGITS:
+        no_more = got.dtype == torch.float32 and torch.equal(got.to(dtype).float(), got)
+        if no_more and agree(got, due, tolerance=16 * torch.finfo(dtype).eps):
+            yield name, got
 
 
 def _absmax(x: Tensor, weight: Tensor, dim: int = 1) -> tuple[Tensor, Tensor]:
@@ -221,6 +289,38 @@ def _absmax(x: Tensor, weight: Tensor, dim: int = 1) -> tuple[Tensor, Tensor]:
 
 def _int8_codes(side: Tensor, scale: Tensor) -> Tensor:
     return (side / scale * 127).round()
+
+
+def _scaled_to(steps: float, fitted: Callable[[Tensor], Tensor]) -> Integers:
+    return lambda side, scale: fitted((side / scale * steps).round())
+
+
+def _whole(scaled: Integers, rounded: Callable[[Tensor], Tensor]) -> Integers:
+    return lambda side, scale: rounded(scaled(side, scale))
+
+
+def _by_steps_of(steps: float, fitted: Callable[[Tensor], Tensor]) -> Integers:
+    return lambda side, scale: fitted((side / (scale / steps)).round())
+
+
+def _sums(x: Tensor, weight: Tensor, integers: Integers | tuple[Integers, Integers]) -> Tensor:
+    """The product of the integers that x and weight become, alike or each in its way, by the scales of their rows."""
+    of_x, of_weight = integers if isinstance(integers, tuple) else (integers, integers)
+    x_scale, weight_scale = _absmax(x, weight)
+    return of_x(x, x_scale).double() @ of_weight(weight, weight_scale).double().T
+
+
+def _result(
+    x: Tensor, weight: Tensor, integers: Integers | tuple[Integers, Integers], divisor: float = 127**2
+) -> Tensor:
+    """The same, with both scales back."""
+    return _sums(x, weight, integers) * _scales_back(x, weight)[-1] / divisor
+
+
+def _scales_back(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The scales of x down the rows of the result, those of weight along its columns, and their product."""
+    x_scale, weight_scale = (scale.double() for scale in _absmax(x, weight))
+    return x_scale, weight_scale.T, x_scale * weight_scale.T
 
 
 def _through_int8(side: Tensor, scale: Tensor, fitted: Callable[[Tensor], Tensor] = lambda codes: codes) -> Tensor:

@@ -1,76 +1,36 @@
 """Verdict on exercise 1.2: outlier columns apart."""
 
-from itertools import chain
+from itertools import combinations, product
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from helpers.checks.verdicts.compare import Causes, Verdict, tensor_verdict
+from helpers.checks.verdicts.compare import Causes, Verdict, failed, tensor_verdict
+from helpers.checks.verdicts.lesson_1_outliers_hints import OUTLIER_LINEAR_HINTS
 
-_OUTLIER_LINEAR_HINTS = {
-    "no_outliers": "No column of x was kept in float: an outlier shares its row's 127 steps with everything else. A "
-    "column is an outlier where *any* of its values reaches threshold, with or without a minus; `all` finds none.",
-    "nothing_in_int8": "This is x times the dequantized weight, all in float. Only the outlier columns of x stay in "
-    "float; the others are rounded to integers, row by row.",
-    "rows_kept": "You kept whole *rows* of x in float. An outlier sits in a column: the same few columns are large in "
-    "token after token, so it is columns that are taken out. Reduce over dim=0.",
-    "sign_forgotten": "Outliers with a minus were left in int8: compare x.abs() with threshold.",
-    "float_part_forgotten": "The outlier columns are missing from your result. They are taken out of the integer "
-    "product, and have to come back through a product of their own, in float.",
-    "int8_part_forgotten": "This is the product of the outlier columns alone. All other columns go through integers, "
-    "and both products are added.",
-    "scale_with_outliers": "The scale of a row of x was taken with the outliers still in it, so the other values of "
-    "the row are left with a few steps. Take the outlier columns out first, then find the largest of what is left.",
-    "counted_twice": "The outlier columns count twice: in the integer product and in the float product. Set them to 0 "
-    "(or leave them out) on the way into int8.",
-    "rest_counted_twice": "The columns without outliers count twice: in the integer product, and in a float product of "
-    "all columns. Only the outlier columns take part in the float product: pick them out of x and of the weight.",
-    "values_not_columns": "You kept only the large values themselves in float, and their column's other values went "
-    "through int8. LLM.int8 keeps the *column*, so that one product of two small float matrices does it.",
-    "codes_as_weights": "In the float product the weight's columns are still codes, -127 to 127. Multiply them by "
-    "their row's scale / 127, as everywhere else.",
-    "outlier_weights_not_divided": "In the float product a column of the weight is codes * scale, 127 times too "
-    "large: one step is scale / 127.",
-    "float_scale_forgotten": "In the float product a column of the weight is codes / 127, whatever the size of the "
-    "weight's rows: a code stands for code * scale / 127, there as in the integer product.",
-    "scale_in_neither": "`scale` is in neither of the two products. Each output is a row of x times a row of the "
-    "weight, and that row's scale multiplies it in both.",
-    "weight_rounded_again": "You found the scales of the weight anew, without the outlier columns. It comes rounded, "
-    "and `codes` are steps of `scale` / 127, whichever of its columns you take: only x is rounded here.",
-    "codes_overflow": "The integer product was summed in int8, which ends at 127; one product alone can be 16129. "
-    "Convert both to int32 before you multiply.",
-    "codes_truncated": "Converting to an integer cuts the decimals off. Round first, then convert.",
-    "one_scale_for_x": "x has one scale, that of its largest row. Each row of x has its own: amax(dim=1).",
-    "codes_divided_once": "Your integer product is 127 times too large: both x and the weight count in steps of scale "
-    "/ 127, so 127 divides twice.",
-    "weight_scale_forgotten": "The integer product has the scale of x alone. Each output is a row of x times a row of "
-    "the weight: `scale`, one for each row of the weight, multiplies too.",
-    "x_scale_forgotten": "The integer product has the scale of the weight alone. Each output is a row of x times a row "
-    "of the weight: the scale of the row of x multiplies too.",
-    "threshold_itself_left_out": "You left out the column whose largest magnitude *is* threshold: compare with >=, not "
-    "with >.",
-    "first_row_alone": "You chose the columns by the first row of x alone. An outlier may sit in any row: reduce over "
-    "dim=0.",
-    "row_scale_signs": "The scale of a row is its largest *absolute* value. Where that is of a negative number, yours "
-    "is too small, and integers fall below -127: abs() first, then amax.",
-    "other_threshold": "You took out columns that stay below threshold. What counts is the largest magnitude of a "
-    "column, as it is: no square, no norm, and threshold itself, not a part of it.",
-    "subtracted": "You subtract one product from the other. Each has its part of the sum over all columns: add them.",
-    "columns_swapped": "You kept the ordinary columns in float and rounded the outliers. It is the columns with a "
-    "magnitude of at least threshold that stay in float.",
-    "outliers_cut": "You cut outliers off at threshold. Their columns stay as they are, in a float product of their "
-    "own.",
-    "outliers_rounded": "Your second product goes through integers, too. Outlier columns stay in float: x[:, outlier] "
-    "as it is, times what the codes stand for.",
-    "scale_for_step": "Your result is 127 times too large, in both products: `scale` is the largest magnitude of a "
-    "row, and a code stands for code * scale / 127.",
-    "divided_by_weight_scale": "`scale` divides where it should multiply, in both products: a code stands for code * "
-    "scale / 127.",
-    "whole_below": "floor takes the whole number below, and ceil the one above. Take the nearest: round.",
-    "steps_of_128": "You count 128 steps. int8 ends at 127, and `codes` are steps of scale / 127: it is 127 on the way "
-    "in and on the way out.",
-    "threshold_typed_in": "You compared with 6, the usual threshold. Here it is an argument.",
-}
+# What becomes of an integer that int8 cannot hold: it wraps round, is cut off, or stays because it was never int8.
+_WAYS_TO_FIT = (
+    lambda codes: _wrapped(codes),
+    lambda codes: codes.clamp(-128, 127),
+    lambda codes: codes.clamp(-127, 127),
+    lambda codes: codes,
+)
+
+
+class _Parts(NamedTuple):
+    """The inputs, and what the two right products are made of; what is computed is in float64."""
+
+    x: Tensor
+    threshold: float
+    columns: Tensor  # one bool each, true for outliers
+    kept: Tensor  # x with the other columns 0
+    rest: Tensor  # x with the outlier columns 0, in float32 as it came
+    codes: Tensor
+    scale: Tensor
+    weight: Tensor  # what the codes stand for
+    in_float: Tensor
+    in_int8: Tensor
 
 
 def outlier_linear_verdict(inputs: dict, outputs: dict) -> Verdict:
@@ -85,84 +45,192 @@ def outlier_linear_verdict(inputs: dict, outputs: dict) -> Verdict:
     sums = bnb.int8_linear_matmul(x_codes, codes).double()
     due = sums * x_scale.double()[:, None] * scale.double() / 127**2
     due += x[:, columns].double() @ bnb.int8_vectorwise_dequant(codes[:, columns], scale).double().T
-    least = inputs["threshold"]  # beside another mistake, many write > for >=
-    causes = chain(*(_outlier_causes(x, codes, scale, value) for value in (least, least * (1 + 1e-6))))
-    return tensor_verdict(outputs, due, causes, _OUTLIER_LINEAR_HINTS)
+    got = outputs["output"]
+    if got.shape == due.shape and got.isinf().any() and got[sums.abs() < 65_000].isfinite().all():
+        return failed("sums_in_16_bits", got, due, OUTLIER_LINEAR_HINTS)
+    return tensor_verdict(outputs, due, _outlier_causes(x, codes, scale, inputs["threshold"]), OUTLIER_LINEAR_HINTS)
 
 
 def _outlier_causes(x: Tensor, codes: Tensor, scale: Tensor, threshold: float) -> Causes:
-    large = x.abs() >= threshold
-    columns, rows = large.any(0), large.any(1)
-    weight = codes.double() * scale.double()[:, None] / 127
+    for least in (threshold, threshold * (1 + 1e-6)):  # beside another mistake, many write > for >=
+        parts = _parts(x, codes, scale, least)
+        yield from _causes_of_columns(parts)
+        yield from _causes_of_products(parts)
+        yield from _causes_of_scales_back(parts)
+        yield from _causes_of_integers(parts)
+        yield from _causes_of_row_scales(parts)
+        yield from _causes_of_weights(parts)
+    yield from _causes_of_missed_columns(_parts(x, codes, scale, threshold))
+
+
+def _parts(x: Tensor, codes: Tensor, scale: Tensor, threshold: float) -> _Parts:
+    columns = (x.abs() >= threshold).any(0)
     kept, rest = x.double() * columns, x * ~columns
-    in_float, in_int8 = kept @ weight.T, _through_int8(rest) @ weight.T
-    all_int8 = _through_int8(x) @ weight.T
+    weight = codes.double() * scale.double()[:, None] / 127
+    products = kept @ weight.T, _through_int8(rest) @ weight.T
+    return _Parts(x, threshold, columns, kept, rest, codes.double(), scale.double(), weight, *products)
 
-    def split(columns: Tensor) -> Tensor:
-        return (x.double() * columns + _through_int8(x * ~columns)) @ weight.T
 
+def _split(parts: _Parts, in_float: Tensor) -> Tensor:
+    """The result where these columns, or values, of x stay in float."""
+    return (parts.x.double() * in_float + _through_int8(parts.x * ~in_float)) @ parts.weight.T
+
+
+def _causes_of_columns(parts: _Parts) -> Causes:
+    """Other columns were kept in float than those with an outlier."""
+    x, threshold, columns = parts.x, parts.threshold, parts.columns
+    large, largest = x.abs() >= threshold, x.abs().amax(0)
+    in_float, in_int8 = x.double() @ parts.weight.T, _through_int8(x) @ parts.weight.T
     yield from [
-        ("no_outliers", all_int8),
-        ("nothing_in_int8", x.double() @ weight.T),
-        ("rows_kept", torch.where(rows[:, None], x.double() @ weight.T, all_int8)),
-        ("threshold_itself_left_out", split((x.abs() > threshold).any(0))),
-        ("sign_forgotten", split((x >= threshold).any(0))),
-        ("first_row_alone", split(large[0])),
-        ("threshold_typed_in", split((x.abs() > 6).any(0))),
+        ("no_outliers", in_int8),
+        ("nothing_in_int8", in_float),
+        ("rows_kept", torch.where(large.any(1, keepdim=True), in_float, in_int8)),
+        ("threshold_itself_left_out", _split(parts, largest > threshold)),
+        ("sign_forgotten", _split(parts, (x >= threshold).any(0))),
+        ("first_row_alone", _split(parts, large[0])),
+        ("last_row_alone", _split(parts, large[-1])),
+        ("threshold_typed_in", _split(parts, largest > 6)),
+        ("values_not_columns", _split(parts, large)),
+        ("columns_swapped", _split(parts, ~columns)),
+    ]
+    for of_column in (x.square().amax(0), x.norm(dim=0), x.abs().sum(0)):
+        yield "other_threshold", _split(parts, of_column >= threshold)
+    for least in largest[~columns]:
+        yield "other_threshold", _split(parts, largest >= least)
+
+
+def _causes_of_missed_columns(parts: _Parts) -> Causes:
+    """Any of the outlier columns without the others; last, for several of the causes above are among these."""
+    places = parts.columns.nonzero().flatten().tolist()
+    for count in range(1, len(places)):
+        for some in combinations(places, count):
+            yield "columns_missed", _split(parts, torch.isin(torch.arange(len(parts.columns)), torch.tensor(some)))
+
+
+def _causes_of_products(parts: _Parts) -> Causes:
+    """The right columns were found, and went into the wrong product, into both, or into none."""
+    x, columns, weight, in_float, in_int8 = parts.x, parts.columns, parts.weight, parts.in_float, parts.in_int8
+    all_float, all_int8 = x.double() @ weight.T, _through_int8(x) @ weight.T
+    cut = x.clamp(-parts.threshold, parts.threshold)
+    kept_in_int8 = _through_int8(parts.kept, least=1e-9) @ weight.T
+    yield from [
         ("float_part_forgotten", in_int8),
         ("int8_part_forgotten", in_float),
         ("scale_with_outliers", (_through_int8(x) * ~columns) @ weight.T + in_float),
         ("counted_twice", all_int8 + in_float),
-        ("rest_counted_twice", x.double() @ weight.T + in_int8),
-        ("rest_counted_twice", x.double() @ weight.T + all_int8),
-        ("values_not_columns", split(large)),
-        ("weight_scale_forgotten", _through_int8(rest) @ codes.double().T / 127 + in_float),
-        ("x_scale_forgotten", in_int8 / rest.abs().amax(dim=1, keepdim=True) + in_float),
+        ("rest_counted_twice", all_float + in_int8),
+        ("rest_counted_twice", all_float + all_int8),
+        ("subtracted", in_int8 - in_float),
+        ("subtracted", in_float - in_int8),
+        ("outliers_cut", _through_int8(cut) @ weight.T),
+        ("excess_in_float", _through_int8(cut) @ weight.T + (x - cut).double() @ weight.T),
+        ("outliers_rounded", kept_in_int8 + in_int8),
+        ("same_columns_twice", kept_in_int8 + in_float),
+        ("same_columns_twice", in_int8 + parts.rest.double() @ weight.T),
+        ("small_values_lost", in_int8 + (x.double() * (x.abs() >= parts.threshold)) @ weight.T),
     ]
-    yield "codes_divided_once", 127 * in_int8 + in_float
-    largest = x.abs().amax(0)
-    for of_column in (x.square().amax(0), x.norm(dim=0), largest / 0.8, largest * threshold / int(threshold)):
-        yield "other_threshold", split(of_column >= threshold)
-    yield from (("subtracted", sign * (in_int8 - in_float)) for sign in (1, -1))
-    yield "columns_swapped", split(~columns)
-    yield "outliers_cut", _through_int8(x.clamp(-threshold, threshold)) @ weight.T
-    yield "outliers_rounded", (_through_int8(kept, least=1e-9) + _through_int8(rest)) @ weight.T
+    for filling in (torch.tensor(1.0), torch.tensor(parts.threshold), x.mean(0), cut):
+        yield "filled", _through_int8(torch.where(columns, filling, x)) @ weight.T + in_float
+    for place in columns.nonzero().flatten():
+        yield "one_outlier_column", in_int8 + torch.outer(x[:, place].double(), weight[:, place])
+
+
+def _causes_of_scales_back(parts: _Parts) -> Causes:
+    """The integers are right, and a scale or 127 is missing on the way back, stands there twice, or divides."""
+    scale, in_float, in_int8 = parts.scale, parts.in_float, parts.in_int8
+    row_scale = parts.rest.double().abs().amax(dim=1, keepdim=True)
+    yield "weight_scale_forgotten", in_int8 / scale + in_float
+    yield "x_scale_forgotten", in_int8 / row_scale + in_float
     yield "scale_for_step", 127 * (in_int8 + in_float)
-    yield "divided_by_weight_scale", (in_int8 + in_float) / scale.double() ** 2
-    for name, part in _causes_of_integers(rest, codes.double(), scale.double()):
-        yield name, part + in_float
-    for name, wrong in (
-        ("codes_as_weights", codes.double()),
-        ("outlier_weights_not_divided", weight * 127),
-        ("float_scale_forgotten", codes.double() / 127),
-    ):
-        yield name, in_int8 + kept @ wrong.T
+    yield "divided_by_weight_scale", (in_int8 + in_float) / scale**2
+    for too_large in (127 * in_int8 + in_float, 127**2 * in_int8 + in_float, 127**2 * in_int8 + 127 * in_float):
+        yield "codes_divided_once", too_large
+    for divisor in (127, 127**2):
+        yield "codes_divided_too_often", in_int8 / divisor + in_float
+    for off, divisor in product((row_scale**2, scale**2, (row_scale * scale) ** 2), (1, 1 / 127, 1 / 127**2)):
+        yield "scale_divides", in_int8 / off / divisor + in_float
+    for number in (scale.max(), scale.mean()):
+        yield "one_weight_scale", in_int8 / scale * number + in_float
+        yield "one_weight_scale", (in_int8 + in_float) / scale * number
     for divisor in (1, 127):
-        yield "scale_in_neither", _through_int8(rest) @ codes.double().T / 127 + kept @ codes.double().T / divisor
-    for again in _rounded_again(weight.float() * ~columns, codes * ~columns, scale):
-        yield "weight_rounded_again", _through_int8(rest) @ again.T + in_float
+        yield "scale_in_neither", in_int8 / scale + parts.kept @ parts.codes.T / divisor
+    yield "steps_of_128", in_int8 + in_float * 127 / 128
+    yield "steps_of_128", (in_int8 + in_float) * 127 / 128
 
 
-def _causes_of_integers(rest: Tensor, codes: Tensor, scale: Tensor) -> Causes:
+def _causes_of_integers(parts: _Parts) -> Causes:
     """The part that goes through int8, where the integers were made or summed in a wrong way."""
+    rest, codes = parts.rest, parts.codes
     row_scale = rest.abs().amax(dim=1, keepdim=True)
-    step, largest = row_scale.double() / 127, rest.abs().max().double() / 127
-    sums = (rest / step).round() @ codes.T
-    signed = rest.amax(dim=1, keepdim=True)
-    of_signed = (rest / signed * 127).round().double()
-    for fitted in (of_signed, of_signed.clamp(-128, 127), of_signed.clamp(-127, 127), (of_signed + 128) % 256 - 128):
-        yield "row_scale_signs", fitted @ codes.T * signed.double() / 127 * scale / 127
-    yield "codes_overflow", ((sums + 128) % 256 - 128) * step * scale / 127
-    yield "one_scale_for_x", (rest.double() / largest).round() @ codes.T * largest * scale / 127
+    back = row_scale.double() * parts.scale / 127**2
+    integers = (rest.double() / row_scale * 127).round()
+    sums = integers @ codes.T
+
+    def result(integers: Tensor, divisor: float = 127**2) -> Tensor:
+        return integers.double() @ codes.T * back * 127**2 / divisor + parts.in_float
+
+    yield "codes_overflow", _wrapped(sums) * back + parts.in_float
+    for short in (_wrapped(sums, bits=16), sums.half().double(), sums.bfloat16().double()):
+        yield "sums_in_16_bits", short * back + parts.in_float
     for steps in (rest / row_scale * 127, rest * 127 / row_scale, rest / (row_scale / 127)):
-        yield "codes_truncated", steps.trunc().double() @ codes.T * step * scale / 127
-        yield "whole_below", steps.floor().double() @ codes.T * step * scale / 127
-        yield "whole_below", steps.ceil().double() @ codes.T * step * scale / 127
-    of_128 = (rest.double() / row_scale * 128).round()
-    for integers in (of_128, of_128.clamp(-128, 127), of_128.clamp(-127, 127), (of_128 + 128) % 256 - 128):
-        for divisor in (127 * 128, 127 * 127, 128 * 128):
-            yield "steps_of_128", integers @ codes.T * row_scale.double() * scale / divisor
-    yield "steps_of_128", (rest / step).round() @ codes.T * step * scale / 128
+        yield "codes_truncated", result(steps.trunc())
+        yield "whole_below", result(steps.floor())
+        yield "whole_below", result(steps.ceil())
+    for without_sign in (integers.abs(), integers % 256, integers.clamp(min=0)):
+        yield "signs_dropped", result(without_sign)
+    for divisor in (1, 127, 127**2):
+        yield "without_127", result((rest / row_scale).round(), divisor)
+        yield "without_127", result((rest / row_scale).trunc(), divisor)
+    for steps, fitted in product((128, 255), _WAYS_TO_FIT):
+        for divisor in (127 * steps, 127 * 127, steps * steps):
+            yield "steps_of_128", result(fitted((rest / row_scale * steps).round()), divisor)
+    yield "steps_of_128", result(integers, 127 * 128)
+
+
+def _causes_of_row_scales(parts: _Parts) -> Causes:
+    """The part that goes through int8, with other scales than the largest magnitudes of the rows."""
+    rest, weight, in_float = parts.rest, parts.weight, parts.in_float
+
+    def result(scale: Tensor, fitted=lambda codes: codes) -> Tensor:
+        return fitted((rest / scale * 127).round()).double() * scale.double() / 127 @ weight.T + in_float
+
+    for fitted in _WAYS_TO_FIT:
+        yield "row_scale_signs", result(rest.amax(dim=1, keepdim=True), fitted)
+    yield "one_scale_for_x", result(rest.abs().max())
+    of_columns = rest.abs().amax(0).clamp_min(1e-9)
+    yield "scale_down_columns", result(of_columns)
+    yield "scale_down_columns", result(of_columns, lambda codes: codes * of_columns.max() / of_columns)
+    for size, fitted in product(_other_sizes(parts), _WAYS_TO_FIT):
+        yield "row_scale_not_largest", result(size, fitted)
+
+
+def _other_sizes(parts: _Parts) -> list[Tensor]:
+    """What may be taken for the size of a row of x, with its outlier columns at 0 or left out."""
+    sizes = [torch.full((len(parts.x),), parts.threshold), parts.x.abs().clamp_max(parts.threshold).amax(1)]
+    for rest in (parts.rest, parts.rest[:, ~parts.columns]):
+        sizes += [rest.abs().mean(1), rest.abs().sum(1), rest.std(1), rest.norm(dim=1), rest.square().mean(1).sqrt()]
+    return [size[:, None] for size in sizes]
+
+
+def _causes_of_weights(parts: _Parts) -> Causes:
+    """The codes stand for something else in the float product, or were made anew."""
+    codes, scale, in_int8 = parts.codes, parts.scale, parts.in_int8
+    for name, wrong in (
+        ("codes_as_weights", codes),
+        ("outlier_weights_not_divided", codes * scale[:, None]),
+        ("float_scale_forgotten", codes / 127),
+    ):
+        yield name, in_int8 + parts.kept @ wrong.T
+    for again in _rounded_again(parts.weight.float() * ~parts.columns, codes * ~parts.columns, scale):
+        yield "weight_rounded_again", _through_int8(parts.rest) @ again.T + parts.in_float
+    x, weight = parts.x[:, parts.columns], parts.weight[:, parts.columns].float()
+    for dtype in (torch.float16, torch.bfloat16):
+        short_x, short_weight = x.to(dtype), weight.to(dtype)
+        yield "float_part_rounded", in_int8 + short_x.double() @ short_weight.double().T
+        yield "float_part_rounded", in_int8 + (short_x @ short_weight.T).double()
+    for whole in (torch.round, torch.trunc):
+        for of_x, of_weight in ((whole(x), weight), (x, whole(weight)), (whole(x), whole(weight))):
+            yield "float_part_rounded", in_int8 + of_x.double() @ of_weight.double().T
 
 
 def _rounded_again(weight: Tensor, codes: Tensor, scale: Tensor) -> list[Tensor]:
@@ -174,6 +242,16 @@ def _rounded_again(weight: Tensor, codes: Tensor, scale: Tensor) -> list[Tensor]
 
 
 def _through_int8(x: Tensor, least: float = 0.0) -> Tensor:
-    """x as its integers give it back, with one scale a row, of at least `least`, in float64."""
-    step = x.abs().amax(dim=1, keepdim=True).double().clamp_min(least) / 127
-    return (x.double() / step).round() * step
+    """x as its integers give it back, with one scale a row, of at least `least`, in float64.
+
+    The integers are made in float32, as in most answers: by a wrong scale, a value may come too close to .5 for another
+    way to give the same.
+    """
+    scale = x.float().abs().amax(dim=1, keepdim=True).clamp_min(least)
+    return (x.float() / scale * 127).round().double() * scale.double() / 127
+
+
+def _wrapped(codes: Tensor, bits: int = 8) -> Tensor:
+    """What is left of an integer in so many bits: in int8, 128 becomes -128."""
+    half = 2 ** (bits - 1)
+    return (codes + half) % (2 * half) - half

@@ -1,0 +1,13 @@
+# hint: one_outlier_column
+import torch
+
+
+def outlier_linear(x, codes, scale, threshold):
+    outlier = (x.abs() >= threshold).any(dim=0)
+    rest = x.masked_fill(outlier, 0)
+    x_scale = rest.abs().amax(dim=1, keepdim=True)
+    sums = (rest / x_scale * 127).round().int() @ codes.int().T
+    weight = codes * scale[:, None] / 127
+    for column in outlier.nonzero().flatten():
+        in_float = torch.outer(x[:, column], weight[:, column])
+    return sums * x_scale * scale / 127**2 + in_float

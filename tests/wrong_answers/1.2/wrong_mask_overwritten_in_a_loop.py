@@ -1,0 +1,11 @@
+# hint: last_row_alone
+
+
+def outlier_linear(x, codes, scale, threshold):
+    for row in x:
+        outlier = row.abs() > threshold
+    rest = x.masked_fill(outlier, 0)
+    x_scale = rest.abs().amax(dim=1, keepdim=True)
+    sums = (rest / x_scale * 127).round().int() @ codes.int().T
+    weight = codes * scale[:, None] / 127
+    return sums * x_scale * scale / 127**2 + x[:, outlier] @ weight[:, outlier].T
