@@ -140,10 +140,12 @@ def judged(backbone: Backbone, value_head: nn.Linear, written: Written, scores: 
 
 
 def _sampled(logits: Tensor, uniforms: Tensor) -> Tensor:
-    """The token at which the cumulative probability of each row passes its random number (inverse-cdf sampling)."""
+    """The token at which the cumulative probability of each row passes its random number (inverse-cdf sampling); the
+    last token where probabilities are no numbers, for a token beyond the vocabulary would take a GPU's context down."""
     cumulative = logits.softmax(1).cumsum(1)
     # Float32 sums of 49,152 numbers end near 1, not at it, so the random number is stretched to the sum's end.
-    return torch.searchsorted(cumulative, uniforms[:, None] * cumulative[:, -1:], right=True).squeeze(1)
+    chosen = torch.searchsorted(cumulative, uniforms[:, None] * cumulative[:, -1:], right=True).squeeze(1)
+    return chosen.clamp_max(logits.shape[1] - 1)
 
 
 def decoded(tokenizer: Any, tokens: Tensor, mask: Tensor) -> list[str]:

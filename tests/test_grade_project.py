@@ -14,7 +14,7 @@ from helpers.checks.project import ProjectVerdict
 from helpers.course import grade
 from helpers.course.grading import Grading
 from helpers.course.handin import hand_ins
-from helpers.course.project import row_of
+from helpers.course.project import SOLUTION, row_of, same_file
 from helpers.course.submission import Submission, submission
 from helpers.download import CourseError
 
@@ -169,3 +169,24 @@ def test_learners_with_one_adapter_are_named_to_the_instructor_and_in_no_row(tmp
     assert "5.4: one and the same adapter from ada, cyd\n" in capsys.readouterr().out
     rows = {line.split(",")[0]: line for line in (tmp_path / "grades.csv").read_text().splitlines() if ",5.4," in line}
     assert rows["ada"].replace("ada", "bob") == rows["bob"]
+
+
+def test_adapters_too_large_to_be_read_are_not_called_one_and_the_same(tmp_path):
+    for learner in ("ada", "bob"):
+        put(tmp_path, f"{learner}/adapter_model.safetensors", learner.encode() * 2**19)
+        (tmp_path / f"{learner}2" / "adapter_model.safetensors").mkdir(parents=True)
+    handed_in = [submission(one) for one in hand_ins(tmp_path)[0]]
+    assert len(handed_in) == 4 and all(one.adapter for one in handed_in) and same_file(handed_in) == []
+
+
+def test_learner_who_hands_in_the_adapter_of_the_solutions_is_named(tmp_path):
+    put(tmp_path, "ada/adapter_model.safetensors", SOLUTION.read_bytes())
+    assert same_file([read(tmp_path)]) == [["the solutions of the course", "ada"]]
+
+
+@pytest.mark.parametrize("passed", [True, False])
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "run/adapter/adapter_model.safetensors"])
+def test_row_names_the_file_that_was_judged_where_there_may_be_others(tmp_path, judged, name, passed):
+    put(tmp_path, f"ada/{name}")
+    judged[1][0] = ProjectVerdict(passed, "" if passed else "worse", "" if passed else "the reward fell")
+    assert row_of(read(tmp_path), Grading("seed")).reason.startswith(f"{name}: ") == ("/" in name)

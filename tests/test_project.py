@@ -165,7 +165,9 @@ def test_learner_sees_a_sign_on_changes_alone(tmp_path, tiny, monkeypatch, capsy
     assert [name for name, is_signed in signed.items() if not is_signed] == unsigned and len(signed) == 7
 
 
-@pytest.mark.parametrize(("lexicon", "said"), [(0.01, "more updates, or larger batches"), (-0.01, "it looks hacked")])
+@pytest.mark.parametrize(
+    ("lexicon", "said"), [(0.01, "more updates, or larger batches"), (-0.01, "hacked, or not far enough to tell")]
+)
 def test_lexicon_that_rose_a_little_is_told_apart_from_one_that_did_not(tmp_path, tiny, monkeypatch, lexicon, said):
     monkeypatch.setattr(project, "before", lambda *_: responses())
     monkeypatch.setattr(project, "_after", lambda *_: after(lexicon=lexicon))

@@ -66,6 +66,10 @@ def test_sampling_at_the_ends_never_draws_a_token_of_probability_0(uniform, due)
     assert _sampled(logits, torch.tensor([uniform])).item() == due
 
 
+def test_token_sampled_from_what_is_no_number_is_one_of_the_vocabulary():
+    assert _sampled(torch.full((2, 7), torch.nan), torch.tensor([0.0, 0.5])).tolist() == [6, 6]
+
+
 def test_generate_of_the_same_random_numbers_writes_the_same(backbone):
     assert torch.equal(written(backbone)[0], written(backbone)[0])
 

@@ -30,7 +30,7 @@ MOST_BYTES = 400_000
 RANKS = (1, 2, 4, 8, 16, 32)
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 MOST_KL = 8.0  # nats a response
-LEAST_VARIETY, MOST_NLL_GROWTH = 0.8, 1.0  # of distinct-2 before; nats a token
+LEAST_VARIETY, MOST_NLL_GROWTH = 0.8, 0.5  # of distinct-2 before; nats a token
 PROMPTS, RESPONSE_LENGTH = 64, 24
 _NAME = re.compile(r"base_model\.model\.model\.layers\.(\d{1,3})\.(self_attn|mlp)\.(\w{1,20})\.lora_([AB])\.weight")
 _BLOCKS = {"self_attn": ("q_proj", "k_proj", "v_proj", "o_proj"), "mlp": ("gate_proj", "up_proj", "down_proj")}
@@ -40,19 +40,27 @@ REASONS = {
     "too_large": f"{FILE} is larger than {MOST_BYTES:,} bytes: take a smaller rank, fewer modules, fewer layers, "
     "or numbers in float16",
     "unreadable": f"{FILE} is no file of tensors (links are not followed): hand in what the trainer's save wrote",
-    "names": f"{FILE} holds something else than LoRA matrices of a language model's linear layers",
-    "incomplete": "some adapted layer lacks a matrix, or not every adapted layer has the same modules",
+    "names": f"{FILE} holds something else than LoRA matrices of a language model's linear layers: no DoRA, no biases, "
+    "no modules_to_save, and names as the trainer's save or save_pretrained writes them",
+    "incomplete": "some adapted layer lacks a matrix, or not every adapted layer has the same modules, as it must here",
     "shapes": "a matrix does not fit the course's model, or the ranks differ",
     "rank": f"the rank is none of {', '.join(map(str, RANKS))}",
     "dtype": "a matrix is in another dtype than float32, float16 or bfloat16",
-    "not_finite": "a weight, or a figure that it leads to, is infinite or no number",
+    "not_finite": "a weight, or a figure that it leads to, is infinite or no number: train in float32, or with a lower "
+    "learning rate",
     "untrained": "every B is zero: an adapter that nothing was trained into. Save after training",
-    "too_far": f"the KL is above {MOST_KL:g} nats a response: a higher kl_coef, or fewer updates, keep it closer",
-    "garbled": f"the NLL under the reference grew by more than {MOST_NLL_GROWTH:g} nat a token: no longer language",
-    "repeating": f"distinct-2 is below {LEAST_VARIETY:g} of what it was: the policy repeats itself",
-    "worse": "the reward fell, and its interval lies wholly below 0",
-    "nothing_shown": "the 95% interval of the reward's change contains 0: more updates, or a higher learning rate",
-    "unconfirmed": "the reward rose, and the lexicon, on which nothing was trained, did not: it looks hacked",
+    "too_far": f"the KL is above {MOST_KL:g} nats a response: a higher kl_coef, or fewer updates, keep it closer "
+    "(unless lora_alpha was less than 2 r, for the grader takes 2 r)",
+    "garbled": f"the NLL under the reference grew by more than {MOST_NLL_GROWTH:g} nats a token: no longer language. "
+    "Read samples; a lower learning rate, or a higher kl_coef",
+    "repeating": f"distinct-2 is below {LEAST_VARIETY:g} of what it was: the policy repeats itself. Read samples; a "
+    "higher kl_coef, or fewer updates",
+    "worse": "the reward fell, and its interval lies wholly below 0: look at the log, for it fell there, too, or the "
+    "adapter is another run's",
+    "nothing_shown": "the 95% interval of the reward's change contains 0: more updates, or a higher learning rate "
+    "(unless lora_alpha was more than 2 r, or rsLoRA was on, for the grader takes 2 r without it)",
+    "unconfirmed": "the reward rose, and the lexicon, on which nothing was trained, did not: hacked, or not far enough "
+    "to tell. Read samples; if they are fine, more updates or larger batches",
     "too_little": "the lexicon rose by too little to be shown, for the 95% interval of its change contains 0: more "
     "updates, or larger batches",
 }

@@ -6,13 +6,16 @@ No code of the learner runs: one file of tensors is read, of bounded size, and t
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from helpers.checks.registry import PROJECT_ID, PROJECT_POINTS
 from helpers.course.grading import Grading, dated, one_at_a_time, refused
 from helpers.course.handin import ZIP
-from helpers.course.submission import Submission, digest_of
+from helpers.course.submission import UNREAD, Submission, digest_of
 from helpers.course.table import Row
 from helpers.download import CourseError
+
+SOLUTION = Path(__file__).parents[2] / "solutions" / "adapter_model.safetensors"
 
 
 def row_of(submission: Submission, grading: Grading) -> Row:
@@ -40,11 +43,12 @@ def row_of(submission: Submission, grading: Grading) -> Row:
     except Exception as error:  # whatever an adapter upsets here must not stop the others
         return replace(row, status="refused", reason=f"it could not be graded ({type(error).__name__})")
     figures = "; ".join(f"{what}: {value:+.2f}" for what, value in verdict.figures.items())
+    of_which = "" if name == project.FILE else f"{name}: "  # there may be others
     if verdict.passed:
-        return replace(row, points=PROJECT_POINTS, reason=figures)
+        return replace(row, points=PROJECT_POINTS, reason=of_which + figures)
     status = "refused" if verdict.hint_name == "unreadable" else "ok"
     said = f"{verdict.reason} ({figures})" if figures else verdict.reason
-    return replace(row, status=status, reason=said, hint=verdict.hint_name)
+    return replace(row, status=status, reason=of_which + said, hint=verdict.hint_name)
 
 
 def prepare(grading: Grading) -> None:
@@ -63,9 +67,10 @@ def prepare(grading: Grading) -> None:
 
 
 def same_file(handed_in: Sequence[Submission]) -> list[list[str]]:
-    """The learners whose adapters are equal to the byte, where more than one has it: for the instructor to judge."""
-    owners = {}
+    """The learners whose adapters are equal to the byte, where more than one has it, or it is that of the course: for
+    the instructor to judge."""
+    owners = {digest_of(SOLUTION): ["the solutions of the course"]}
     for one in handed_in:
-        if one.adapter:
+        if one.adapter and not one.adapter_digest.startswith(UNREAD):
             owners.setdefault(one.adapter_digest, []).append(one.learner)
     return [learners for learners in owners.values() if len(learners) > 1]

@@ -13,6 +13,7 @@ from helpers.checks.exercise import Exercise
 from helpers.checks.registry import EXERCISES
 from helpers.course.handin import NOTEBOOK, ZIP, HandIn, one_and_more
 
+UNREAD = "not read: "
 _MOST_NOTEBOOK_BYTES = 20 * 2**20
 _MOST_SOURCE = 100_000
 _MOST_NOTEBOOKS = 100
@@ -95,11 +96,11 @@ def _adapter(files: Sequence[tuple[str, Path]], dates: dict[str, float]) -> tupl
 
 
 def digest_of(file: Path) -> str:
-    """Of the content; of a file that will be refused, the reason."""
+    """Of the content; of a file that will be refused, the reason, behind `UNREAD`."""
     try:
         return hashlib.sha256(plain.read_bytes(file, _MOST_ADAPTER_BYTES)).hexdigest()
     except (OSError, plain.Refused) as error:
-        return str(error)
+        return f"{UNREAD}{error}"
 
 
 def _take(submission: Submission, name: str, cells: list[tuple[str, str, bool]]) -> None:
