@@ -130,6 +130,7 @@ MUTANTS = [
     Mutant("end token left out of the loss", "rollout", "mask[:, end] = running", "mask[:, end] = running & (chosen != limits.stop)", "ends_with_its_end_token"),
     Mutant("padding in the prompt is attended to", "rollout", "attention_mask=mask[:, :end].long()", "attention_mask=torch.ones_like(mask[:, :end]).long()", "samples_each_token_from"),
     Mutant("a token of probability 0 at random number 0", "rollout", ", right=True)", ")", "ends_never_draws"),
+    Mutant("a token beyond the vocabulary", "rollout", ".clamp_max(logits.shape[1] - 1)", "", "from_what_is_no_number"),
     Mutant("finished rows go on", "rollout", "running = running & (chosen != limits.stop)", "running = running & (chosen == chosen)", "ends_with_its_end_token"),
     Mutant("optimizer not saved whole", "ppo", "self.optimizer.load_state_dict(state.pop(\"optimizer\"))", "state.pop(\"optimizer\")", "checkpoint: bit_for_bit_the_one_that and fp32"),
     Mutant("random state not restored", "ppo", "self.generator.set_state(state.pop(\"generator\"))", "state.pop(\"generator\")", "checkpoint: bit_for_bit_the_one_that and fp32"),
