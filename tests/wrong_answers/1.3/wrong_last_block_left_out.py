@@ -1,0 +1,11 @@
+# hint: part_of_the_blocks
+import torch
+
+
+def nf4_round_trip(weight, levels, block_size):
+    back = torch.zeros_like(weight)
+    for i in range(0, weight.shape[1] - block_size, block_size):
+        block = weight[:, i:i + block_size]
+        s = block.abs().amax(1, keepdim=True)
+        back[:, i:i + block_size] = levels[((block / s)[..., None] - levels).abs().argmin(-1)] * s
+    return back

@@ -1,0 +1,11 @@
+# hint: levels_missing
+import torch
+
+
+def nf4_round_trip(weight, levels, block_size):
+    blocks = weight.reshape(-1, block_size)
+    scale = blocks.abs().amax(dim=1, keepdim=True)
+    scaled = blocks / scale
+    places = (scaled[..., None] - levels[8:]).abs().argmin(-1)
+    back = levels[8:][places] * scale
+    return back.reshape(weight.shape)

@@ -1,0 +1,11 @@
+# hint: magnitudes_compared
+import torch
+
+
+def nf4_round_trip(weight, levels, block_size):
+    blocks = weight.reshape(-1, block_size)
+    scale = blocks.abs().amax(dim=1, keepdim=True)
+    scaled = blocks / scale
+    places = (scaled.abs()[..., None] - levels).abs().argmin(-1)
+    back = levels[places] * scale * blocks.sign()
+    return back.reshape(weight.shape)

@@ -1,0 +1,11 @@
+# hint: smallest
+import torch
+
+
+def nf4_round_trip(weight, levels, block_size):
+    blocks = weight.reshape(-1, block_size)
+    scale = blocks.abs().amin(dim=1, keepdim=True)
+    scaled = blocks / scale
+    places = (scaled[..., None] - levels).abs().argmin(-1)
+    back = levels[places] * scale
+    return back.reshape(weight.shape)
