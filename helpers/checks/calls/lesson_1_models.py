@@ -22,15 +22,17 @@ _DISTANCES = (0.006, 0.015, 0.0375, 0.094, 0.234)  # of the five runs from the o
 def bytes_in_8bit_inputs(seed: int) -> dict:
     """A small model's tensors: layers with biases and norms, a tied output layer, and a head of its own in float32.
 
-    Of the names in `skipped` one is the beginning of another layer's and the end of a third one's, and one ends as
-    other layers' names do. A quantized weight, too, serves in two layers; some quantized ones came in float32.
+    Of the names in `skipped` one is the beginning of another layer's, the end of a third one's and the last part of a
+    fourth one's, one ends as other layers' names do, and one holds another layer's name. A quantized weight, too,
+    serves in two layers; some quantized ones came in float32.
     """
     generator = torch.Generator().manual_seed(seed)
 
     def size(least: int, most: int) -> int:
         return int(torch.randint(least, most, (), generator=generator))
 
-    width, vocabulary, inner = 2 * size(80, 144), size(1200, 2000), size(350, 480)  # large: no two slips agree
+    width, vocabulary = 4 * size(40, 72), size(3000, 4000)  # large, as all that follows: two slips hardly agree
+    inner = 2 * size(175, 240) + 1
     tensors, address = [], 4096
 
     def add(layer: str, kind: str, tensor: str, shape: list[int], bytes_each: int = 2) -> None:
@@ -47,9 +49,11 @@ def bytes_in_8bit_inputs(seed: int) -> dict:
             add(f"layers.{number}.{name}", "Linear", "weight", [rows, columns], 4 if name == "down_proj" else 2)
             add(f"layers.{number}.{name}", "Linear", "bias", [rows])
         add(f"layers.{number}.norm", "RMSNorm", "weight", [width], bytes_each=4)
-    add("score_in", "Linear", "weight", [size(20, 30), width])
-    add("pre_score", "Linear", "weight", [size(40, 50), width])
-    add("score", "Linear", "weight", [size(30, 40), width], bytes_each=4)
+    add("score_in", "Linear", "weight", [size(200, 300), width])
+    add("pre_score", "Linear", "weight", [size(300, 400), width])
+    add("score", "Linear", "weight", [size(400, 500), width], bytes_each=4)
+    add("head", "Linear", "weight", [size(500, 600), width])
+    add("value.score", "Linear", "weight", [size(600, 700), width])
     tied = {**tensors[0], "layer": "lm_head", "kind": "Linear"}
     first = next(tensor for tensor in tensors if tensor["layer"] == "layers.0.up_proj")
     shares = next(t for t in tensors if (t["layer"], t["tensor"]) == ("layers.1.up_proj", "weight"))

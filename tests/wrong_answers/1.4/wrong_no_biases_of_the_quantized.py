@@ -1,0 +1,17 @@
+# hint: biases_left_out
+import math
+
+
+def bytes_in_8bit(tensors, skipped):
+    total, seen = 0, set()
+    for t in tensors:
+        key = t["address"]
+        if key in seen:
+            continue
+        seen.add(key)
+        numbers = math.prod(t["shape"])
+        if t["kind"] == "Linear" and t["tensor"] == "weight" and t["layer"] not in skipped:
+            total += numbers + 4 * t["shape"][0]
+        else:
+            total += 0 if t["tensor"] == "bias" and t["layer"] not in skipped else numbers * t["bytes_each"]
+    return total

@@ -1,0 +1,17 @@
+# hint: in_bits
+import math
+
+
+def bytes_in_8bit(tensors, skipped):
+    total, seen = 0, set()
+    for t in tensors:
+        key = t["address"]
+        if key in seen:
+            continue
+        seen.add(key)
+        numbers = math.prod(t["shape"])
+        if t["kind"] == "Linear" and t["tensor"] == "weight" and t["layer"] not in skipped:
+            total += numbers + 32 * t["shape"][0]
+        else:
+            total += numbers * t["bytes_each"]
+    return total
