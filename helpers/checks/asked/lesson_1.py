@@ -26,7 +26,7 @@ EXERCISES = (
         "outlier_linear",
         points=2,
         difficulty=3,
-        minutes=15,
+        minutes=20,
         agrees_with="bitsandbytes' kernels, outlier columns apart",
         hints=(
             "Three steps: which columns of x hold an outlier (one bool a column), the integer product of x without "

@@ -112,7 +112,7 @@ def number_verdict(
     if outputs["kind"] != "number":
         name = "in_a_tuple" if outputs["kind"] in ("tuple", "list") else "not_one_number"
         text = _of_kind(hints["not_one_number"], outputs["kind"])
-        return Verdict(False, outputs["kind"], _number(due), text, name)
+        return Verdict(False, _none_named(outputs["kind"]), _number(due), text, name)
     if outputs["inputs_changed"]:
         return _CHANGED_VERDICT
     if math.isclose(got, due, rel_tol=tolerance, abs_tol=1e-9):
@@ -127,7 +127,7 @@ def text_verdict(outputs: dict, due: str, causes: Mapping[str, str], hints: Mapp
     got, hints = outputs["output"], {**COMMON_HINTS, **hints}
     if outputs["kind"] != "str":
         text = _of_kind(hints["not_a_name"], outputs["kind"])
-        return Verdict(False, outputs["kind"], "a name", text, "not_a_name")
+        return Verdict(False, _none_named(outputs["kind"]), "a name", text, "not_a_name")
     if outputs["inputs_changed"]:
         return _CHANGED_VERDICT
     if got == due:
@@ -162,7 +162,9 @@ def texts_verdict(
 
 
 def _number(value: float) -> str:
-    return f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.6g}"
+    if value == round(value) and abs(value) < 1e15:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if 1e5 <= abs(value) < 1e15 else f"{value:.6g}"
 
 
 def _of_kind(hint: str, kind: str) -> str:
@@ -184,8 +186,8 @@ def failed(name: str, got: Tensor | str, due: Tensor, hints: Mapping[str, str]) 
     hint = {**COMMON_HINTS, **hints}[name]
     shown = due.float() if due.is_floating_point() else due  # computed in float64, due in float32
     if isinstance(got, str):
-        text = hint.format(kind=_none_named(got), due_shape=tuple(due.shape))
-        return Verdict(False, got, described(shown), text, name)
+        said = _none_named(got)
+        return Verdict(False, said, described(shown), hint.format(kind=said, due_shape=tuple(due.shape)), name)
     row, place = _largest_difference(got, due)
     column = place % due.shape[-1]
     text = hint.format(
