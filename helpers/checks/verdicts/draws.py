@@ -35,8 +35,7 @@ def draws_verdict(
         one["inputs_changed"] = outputs["inputs_changed"]
         verdict = text_verdict(one, next(name for name, way in made.items() if way == due), made, hints)
         if one["kind"] in FOUND_NONE:
-            got = "nothing (None)" if one["kind"] == "NoneType" else one["kind"]
-            verdict = replace(verdict, got=got, hint=hints["none_met"], hint_name="none_met")
+            verdict = replace(verdict, hint=hints["none_met"], hint_name="none_met")
         if together and not verdict.passed:
             verdict = replace(verdict, hint=hints[together], hint_name=together)
         if not verdict.passed:

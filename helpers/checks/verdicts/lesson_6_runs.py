@@ -114,8 +114,7 @@ def _verdict_on_tables(
         one = {"output": got[number - 1], "kind": outputs[f"kind_{number}"]}
         verdict = text_verdict({**one, "inputs_changed": outputs["inputs_changed"]}, due, causes, hints)
         if one["kind"] in FOUND_NONE:
-            got_none = "nothing (None)" if one["kind"] == "NoneType" else one["kind"]
-            verdict = replace(verdict, got=got_none, hint=hints["none_met"], hint_name="none_met")
+            verdict = replace(verdict, hint=hints["none_met"], hint_name="none_met")
         if not verdict.passed:
             return replace(verdict, got=f"{verdict.got} in table {number} of {len(tables)}")
     return Verdict(True, ", ".join(got), ", ".join(got))
