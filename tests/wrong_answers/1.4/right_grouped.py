@@ -8,5 +8,6 @@ def bytes_in_8bit(tensors, skipped):
     for _, same in groupby(sorted(tensors, key=lambda t: t["address"]), key=lambda t: t["address"]):
         t = next(same)
         n = math.prod(t["shape"])
-        total += n * t["bytes_each"] if t["kind"] != "Linear" or t["tensor"] == "bias" or t["layer"] in skipped else n + t["shape"][0] * 4
+        stays = t["kind"] != "Linear" or t["tensor"] == "bias" or t["layer"] in skipped
+        total += n * t["bytes_each"] if stays else n + t["shape"][0] * 4
     return total

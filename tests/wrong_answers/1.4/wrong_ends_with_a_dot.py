@@ -10,7 +10,8 @@ def bytes_in_8bit(tensors, skipped):
             continue
         seen.add(key)
         numbers = math.prod(t["shape"])
-        if t["kind"] == "Linear" and t["tensor"] == "weight" and not any(("." + t["layer"]).endswith("." + s) for s in skipped):
+        is_skipped = any(("." + t["layer"]).endswith("." + s) for s in skipped)
+        if t["kind"] == "Linear" and t["tensor"] == "weight" and not is_skipped:
             total += numbers + 4 * t["shape"][0]
         else:
             total += numbers * t["bytes_each"]

@@ -10,7 +10,8 @@ def bytes_in_8bit(tensors, skipped):
             continue
         seen.add(key)
         numbers = math.prod(t["shape"])
-        if t["layer"].startswith("layers.") and t["kind"] == "Linear" and t["tensor"] == "weight" and t["layer"] not in skipped:
+        is_weight = t["kind"] == "Linear" and t["tensor"] == "weight"
+        if t["layer"].startswith("layers.") and is_weight and t["layer"] not in skipped:
             total += numbers + 4 * t["shape"][0]
         else:
             total += numbers * t["bytes_each"]

@@ -1,4 +1,4 @@
-# hint: none_met
+# hint: returned_nothing
 import torch
 
 

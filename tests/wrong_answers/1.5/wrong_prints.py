@@ -1,0 +1,8 @@
+# hint: returned_nothing
+import torch
+
+
+def eight_bit_in_eval(original, runs):
+    for name, run in runs.items():
+        if (run["again"] - run["alone"]).abs().max() < 1e-4 < (run["in_a_batch"] - run["alone"]).abs().max():
+            print(name)
