@@ -5,12 +5,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from helpers.checks.calls.lesson_1_eval import EIGHT_BIT_IN_EVAL_OUTPUTS as EIGHT_BIT_IN_EVAL_OUTPUTS
-from helpers.checks.calls.lesson_1_eval import call_eight_bit_in_eval as call_eight_bit_in_eval
-from helpers.checks.calls.lesson_1_eval import eight_bit_in_eval_inputs as eight_bit_in_eval_inputs
 from helpers.checks.calls.lesson_1_bytes import BYTES_IN_8BIT_OUTPUTS as BYTES_IN_8BIT_OUTPUTS
 from helpers.checks.calls.lesson_1_bytes import bytes_in_8bit_inputs as bytes_in_8bit_inputs
 from helpers.checks.calls.lesson_1_bytes import call_bytes_in_8bit as call_bytes_in_8bit
+from helpers.checks.calls.lesson_1_eval import EIGHT_BIT_IN_EVAL_OUTPUTS as EIGHT_BIT_IN_EVAL_OUTPUTS
+from helpers.checks.calls.lesson_1_eval import call_eight_bit_in_eval as call_eight_bit_in_eval
+from helpers.checks.calls.lesson_1_eval import eight_bit_in_eval_inputs as eight_bit_in_eval_inputs
 from helpers.checks.calls.lesson_1_parts import NF4_ROUND_TRIP_OUTPUTS as NF4_ROUND_TRIP_OUTPUTS
 from helpers.checks.calls.lesson_1_parts import OUTLIER_LINEAR_OUTPUTS as OUTLIER_LINEAR_OUTPUTS
 from helpers.checks.calls.lesson_1_parts import call_nf4_round_trip as call_nf4_round_trip
