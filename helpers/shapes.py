@@ -21,6 +21,7 @@ GPUS = {  # MiB, as nvidia-smi shows them
     "h100": 81_559,
     "a100-80": 81_920,
 }
+NO_BFLOAT16 = ("t4",)  # cards older than Ampere, which emulate it
 HUB = "config.json of https://huggingface.co/"
 
 

@@ -155,7 +155,7 @@ def test_file_in_the_place_of_a_notebook_is_refused_so_that_somebody_looks(tmp_p
 
 def test_adapter_without_a_notebook_leaves_the_exercises_missing(tmp_path):
     (tmp_path / "ada").mkdir()
-    for name in ("adapter_model.safetensors", "adapter_config.json"):
+    for name in ("adapter_model.safetensors", "adapter_config.json", "state.pt"):
         (tmp_path / "ada" / name).touch()
     assert without_running(tmp_path)["ada", "2.1"].status == "missing"
 

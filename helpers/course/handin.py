@@ -22,9 +22,9 @@ NBGRADERS = "submitted"  # nbgrader keeps what was handed in there
 _NBGRADERS_OTHERS = {NBGRADERS, "source", "release", "autograded", "feedback"}  # its own, which hold no submissions
 MADE_BY_MACHINES = ("__MACOSX", ".ipynb_checkpoints")
 _NOT_ASKED = "no notebook"
-_MOST_DEPTH = 12  # a zip that somebody made of /home/name/… is as deep as that
+_MOST_DEPTH = 12  # what somebody made a zip of from their home folder is as deep as that
 _MOST_ENTRIES = 5000
-_MOST_FAULTS = 5  # named, of a zip
+MOST_FAULTS = 5  # named, of a zip
 # Moodle: "Jane Doe_1234_assignsubmission_file_", a folder, or in front of the name of a file.
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(?:_.*)?", re.DOTALL)
 # Of a folder nothing stands behind it, and the name in front may hold anything, such as this suffix itself.
@@ -94,7 +94,7 @@ def hand_ins(folder: Path, refused: Sequence[tuple[Path, str]] = ()) -> tuple[li
         parts = place.relative_to(root).parts
         owner, _ = owner_of(parts[0], is_folder=len(parts) > 1)
         handed_in = owners.setdefault(owner, HandIn(_label(owner, root / parts[0], owners)))
-        if len(handed_in.faults) < _MOST_FAULTS:
+        if len(handed_in.faults) < MOST_FAULTS:
             handed_in.faults.append(f"{'/'.join(parts[1:] or parts)}: {why}")
     _refuse_people_below(owners)
     return sorted(owners.values(), key=lambda handed_in: handed_in.learner), skipped

@@ -7,10 +7,9 @@ from pathlib import Path
 from helpers import bill, plan, shapes
 from helpers.download import CourseError
 from helpers.plan import METHODS, MIB, PRECISIONS, Job
-from helpers.shapes import GPUS, Shape
+from helpers.shapes import GPUS, NO_BFLOAT16, Shape
 
 MOST_SEQUENCES, MOST_TOKENS = 4096, 131_072  # where the search for the largest ends
-NO_BFLOAT16 = ("t4",)  # cards older than Ampere, which emulate it
 MICRO_BATCHES = (8, 4, 2, 1)
 TRAINED = {
     "full": "PPO with four models, policy and value model trained in full (lesson 0)",

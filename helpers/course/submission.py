@@ -67,7 +67,7 @@ def submission(handed_in: HandIn) -> Submission:
     if adapter := _adapter(handed_in.files, read.dates):
         read.adapter, read.adapter_digest = adapter, digest_of(adapter[1])
     if not dated and not read.faults:
-        others = handed_in.others + [name for name, _ in handed_in.files if not read.adapter]
+        others = [] if read.adapter else [*handed_in.others, *(name for name, _ in handed_in.files)]
         read.faults += [f"{one_and_more(others)}: no notebook"] if others else []
         read.nothing = "no .ipynb in the folder"
     if len(dated) > _MOST_NOTEBOOKS:

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from helpers.course.handin import MADE_BY_MACHINES, NAMED, NBGRADERS, ZIP, HandIn, below, owner_of
+from helpers.course.handin import MADE_BY_MACHINES, MOST_FAULTS, NAMED, NBGRADERS, ZIP, HandIn, below, owner_of
 
 _MOST_ENTRIES, _MOST_ENTRIES_OF_ONE = 200_000, 5000
 _MOST_BYTES, _MOST_BYTES_OF_ONE = 8 * 2**30, 128 * 2**20  # so that nobody uses up what others need
 _MOST_FILE_BYTES = 64 * 2**20
 _MOST_NAME = 200  # of a part of a path
-_MOST_FAULTS, _MOST_ZIPS = 5, 5  # named, of a learner's zip; opened, of a learner
+_MOST_ZIPS = 5  # opened, of a learner
 _IS_UTF8 = 0x800  # a flag of an entry
 
 
@@ -40,8 +40,8 @@ def with_zips_opened(handed_in: HandIn, into: Path) -> HandIn:
     zips = [(name, path) for name, path in zips if path.is_file() and not path.is_symlink()][:_MOST_ZIPS]
     files = [file for file in handed_in.files if file not in zips]
     faults, others = list(handed_in.faults), list(handed_in.others)
-    for name, path in zips:
-        inside = into / str(zips.index((name, path)))
+    for number, (name, path) in enumerate(zips):
+        inside = into / str(number)
         inside.mkdir(parents=True)
         try:
             _, refused = unzipped(path, inside, whose=lambda name: ("", "", ""))
@@ -53,7 +53,7 @@ def with_zips_opened(handed_in: HandIn, into: Path) -> HandIn:
         for place, file in found:
             os.utime(file, ns=(written, written))
             files.append((f"{name}/{place}", file))
-        faults += [f"{name}/{one.name}: {one.why}" for one in refused[:_MOST_FAULTS]]
+        faults += [f"{name}/{one.name}: {one.why}" for one in refused[:MOST_FAULTS]]
         others += [f"{name}/{other}" for other in more] if found or more else [f"{name}, an empty zip"]
     return replace(handed_in, files=files, faults=faults, others=others)
 

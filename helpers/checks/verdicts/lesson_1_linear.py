@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from helpers.checks.verdicts.compare import Causes, Verdict, agree, failed, tensor_verdict
+from helpers.checks.verdicts.lesson_1_int8 import WAYS_TO_FIT, wrapped
 from helpers.checks.verdicts.lesson_1_linear_hints import INT8_LINEAR_HINTS
 
 # In float32 these differ in the last bit, and where the largest value comes to 126.99999 it is cut off to 126.
@@ -23,14 +24,6 @@ _WAYS_TO_FLOOR = (
     lambda side, scale: side // (scale / 127),
     lambda side, scale: 127 * side // scale,
     lambda side, scale: side * (127 / scale) // 1,
-)
-
-# What becomes of an integer that int8 cannot hold: it wraps round, is cut off, or stays because it was never int8.
-_WAYS_TO_FIT = (
-    lambda codes: _wrapped(codes),
-    lambda codes: codes.clamp(-128, 127),
-    lambda codes: codes.clamp(-127, 127),
-    lambda codes: codes,
 )
 
 # The largest integer of a row, in place of 127: of fewer bits, of more, near 127, and the decimals of round(…, 2).
@@ -87,19 +80,19 @@ def _causes_of_step_counts(x: Tensor, weight: Tensor) -> Causes:
     def result(steps: float, fitted: Callable, divisor: float) -> Tensor:
         return _result(x, weight, _scaled_to(steps, fitted), divisor)
 
-    for fitted in _WAYS_TO_FIT[:2]:
+    for fitted in WAYS_TO_FIT[:2]:
         yield "two_step_counts", result(128, fitted, 127**2)
-    yield "divided_by_128", result(128, _wrapped, 128**2)
-    yield "clamped_at_128", result(128, _WAYS_TO_FIT[1], 128**2)
+    yield "divided_by_128", result(128, wrapped, 128**2)
+    yield "clamped_at_128", result(128, WAYS_TO_FIT[1], 128**2)
     for inwards, back in ((255, 255), (255, 127), (127, 255), (127.5, 127.5)):  # the last is 255 from end to end
-        for fitted in _WAYS_TO_FIT:
+        for fitted in WAYS_TO_FIT:
             yield "divided_by_255", result(inwards, fitted, back**2)
             yield "divided_by_255", _result(x, weight, _by_steps_of(inwards, fitted), back**2)
-    for (of_x, of_weight), fitted in product(((128, 127), (127, 128), (127.5, 127.5)), _WAYS_TO_FIT):
+    for (of_x, of_weight), fitted in product(((128, 127), (127, 128), (127.5, 127.5)), WAYS_TO_FIT):
         integers = _scaled_to(of_x, fitted), _scaled_to(of_weight, fitted)
         for divisor in (127**2, 127 * 128, 128**2):
             yield "two_step_counts", _result(x, weight, integers, divisor)
-    for steps, fitted in product(_OTHER_STEPS, _WAYS_TO_FIT):
+    for steps, fitted in product(_OTHER_STEPS, WAYS_TO_FIT):
         yield "other_steps", result(steps, fitted, steps**2)
 
 
@@ -123,7 +116,7 @@ def _causes_of_rounding(x: Tensor, weight: Tensor) -> Causes:
         yield "signs_dropped", _result(x, weight, integers)
     for early in (lambda side, scale: (side * 127).round() / scale, lambda side, scale: side.round() / scale * 127):
         yield "rounded_too_early", _result(x, weight, early)
-        yield "rounded_too_early", _result(x, weight, _whole(early, lambda values: _wrapped(values.trunc())))
+        yield "rounded_too_early", _result(x, weight, _whole(early, lambda values: wrapped(values.trunc())))
 
 
 def _causes_of_unscaled(x: Tensor, weight: Tensor) -> Causes:
@@ -132,12 +125,12 @@ def _causes_of_unscaled(x: Tensor, weight: Tensor) -> Causes:
         to_1 = _whole(lambda side, scale: side / scale, whole)
         for integers in (to_1, (to_1, _int8_codes), (_int8_codes, to_1)):
             yield "rounded_to_1", _result(x, weight, integers, divisor)
-    twice = _whole(lambda side, scale: side / (scale / 127) * 127, lambda values: _wrapped(values.round()))
+    twice = _whole(lambda side, scale: side / (scale / 127) * 127, lambda values: wrapped(values.round()))
     for divisor in (127**2, 127**4):
         yield "scaled_twice", _result(x, weight, twice, divisor)
     x_scale, weight_scale, both = _scales_back(x, weight)
     as_they_are = [lambda side, scale: side.trunc(), lambda side, scale: side.round()]
-    for fitted in _WAYS_TO_FIT[:3]:
+    for fitted in WAYS_TO_FIT[:3]:
         as_they_are.append(lambda side, scale, fitted=fitted: fitted((side * 127).round()))
     for unscaled in as_they_are:
         for integers in (unscaled, (unscaled, _int8_codes), (_int8_codes, unscaled)):
@@ -149,7 +142,7 @@ def _causes_of_unscaled(x: Tensor, weight: Tensor) -> Causes:
 def _causes_of_upside_down(x: Tensor, weight: Tensor) -> Causes:
     """The scale multiplies on the way into int8."""
     both = _scales_back(x, weight)[-1]
-    for divisor, fitted in product((127, 1, 1 / 127), _WAYS_TO_FIT):
+    for divisor, fitted in product((127, 1, 1 / 127), WAYS_TO_FIT):
         times_scale = _whole(lambda side, scale, divisor=divisor: (side * scale / divisor).round(), fitted)
         sums = _sums(x, weight, times_scale)
         for scale in (both / 127**2, 127**2 / both, both, 1 / both, 1):
@@ -165,7 +158,7 @@ def _causes_of_scales(x: Tensor, weight: Tensor) -> Causes:
     signed = x.amax(dim=1, keepdim=True), weight.amax(dim=1, keepdim=True)
     others = [("signs_lost", *signed)]
     others += [("not_the_largest", *sizes) for sizes in zip(_other_sizes(x), _other_sizes(weight), strict=True)]
-    for (name, of_x, of_weight), fitted in product(others, _WAYS_TO_FIT):
+    for (name, of_x, of_weight), fitted in product(others, WAYS_TO_FIT):
         for scales in ((of_x, of_weight), (of_x, rows[1]), (rows[0], of_weight)):
             yield name, _through_int8(x, scales[0], fitted) @ _through_int8(weight, scales[1], fitted).T
 
@@ -203,9 +196,9 @@ def _causes_of_sums(x: Tensor, weight: Tensor, sums: Tensor) -> Causes:
     terms = _int8_codes(x, x_scale)[:, None] * _int8_codes(weight, weight_scale)
     back = _scales_back(x, weight)[-1] / 127**2
     return [
-        ("int8_overflow", _wrapped(sums) * back),
-        ("int8_overflow", _wrapped(terms).sum(dim=-1) * back),
-        ("int16_overflow", _wrapped(sums, bits=16) * back),
+        ("int8_overflow", wrapped(sums) * back),
+        ("int8_overflow", wrapped(terms).sum(dim=-1) * back),
+        ("int16_overflow", wrapped(sums, bits=16) * back),
         ("sums_cut", sums.clamp(-128, 127) * back),
         ("sums_cut", sums.clamp(-127, 127) * back),
         ("scales_forgotten", sums),
@@ -326,9 +319,3 @@ def _scales_back(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _through_int8(side: Tensor, scale: Tensor, fitted: Callable[[Tensor], Tensor] = lambda codes: codes) -> Tensor:
     """A side as its integers give it back, in float64."""
     return fitted(_int8_codes(side, scale)).double() * scale.double() / 127
-
-
-def _wrapped(codes: Tensor, bits: int = 8) -> Tensor:
-    """What is left of an integer in so many bits: in int8, 128 becomes -128."""
-    half = 2 ** (bits - 1)
-    return (codes + half) % (2 * half) - half

@@ -7,15 +7,8 @@ import torch
 from torch import Tensor
 
 from helpers.checks.verdicts.compare import Causes, Verdict, failed, tensor_verdict
+from helpers.checks.verdicts.lesson_1_int8 import WAYS_TO_FIT, wrapped
 from helpers.checks.verdicts.lesson_1_outliers_hints import OUTLIER_LINEAR_HINTS
-
-# What becomes of an integer that int8 cannot hold: it wraps round, is cut off, or stays because it was never int8.
-_WAYS_TO_FIT = (
-    lambda codes: _wrapped(codes),
-    lambda codes: codes.clamp(-128, 127),
-    lambda codes: codes.clamp(-127, 127),
-    lambda codes: codes,
-)
 
 
 class _Parts(NamedTuple):
@@ -169,8 +162,8 @@ def _causes_of_integers(parts: _Parts) -> Causes:
     def result(integers: Tensor, divisor: float = 127**2) -> Tensor:
         return integers.double() @ codes.T * back * 127**2 / divisor + parts.in_float
 
-    yield "codes_overflow", _wrapped(sums) * back + parts.in_float
-    for short in (_wrapped(sums, bits=16), sums.half().double(), sums.bfloat16().double()):
+    yield "codes_overflow", wrapped(sums) * back + parts.in_float
+    for short in (wrapped(sums, bits=16), sums.half().double(), sums.bfloat16().double()):
         yield "sums_in_16_bits", short * back + parts.in_float
     for steps in (rest / row_scale * 127, rest * 127 / row_scale, rest / (row_scale / 127)):
         yield "codes_truncated", result(steps.trunc())
@@ -181,7 +174,7 @@ def _causes_of_integers(parts: _Parts) -> Causes:
     for divisor in (1, 127, 127**2):
         yield "without_127", result((rest / row_scale).round(), divisor)
         yield "without_127", result((rest / row_scale).trunc(), divisor)
-    for steps, fitted in product((128, 255), _WAYS_TO_FIT):
+    for steps, fitted in product((128, 255), WAYS_TO_FIT):
         for divisor in (127 * steps, 127 * 127, steps * steps):
             yield "steps_of_128", result(fitted((rest / row_scale * steps).round()), divisor)
     yield "steps_of_128", result(integers, 127 * 128)
@@ -194,13 +187,13 @@ def _causes_of_row_scales(parts: _Parts) -> Causes:
     def result(scale: Tensor, fitted=lambda codes: codes) -> Tensor:
         return fitted((rest / scale * 127).round()).double() * scale.double() / 127 @ weight.T + in_float
 
-    for fitted in _WAYS_TO_FIT:
+    for fitted in WAYS_TO_FIT:
         yield "row_scale_signs", result(rest.amax(dim=1, keepdim=True), fitted)
     yield "one_scale_for_x", result(rest.abs().max())
     of_columns = rest.abs().amax(0).clamp_min(1e-9)
     yield "scale_down_columns", result(of_columns)
     yield "scale_down_columns", result(of_columns, lambda codes: codes * of_columns.max() / of_columns)
-    for size, fitted in product(_other_sizes(parts), _WAYS_TO_FIT):
+    for size, fitted in product(_other_sizes(parts), WAYS_TO_FIT):
         yield "row_scale_not_largest", result(size, fitted)
 
 
@@ -249,9 +242,3 @@ def _through_int8(x: Tensor, least: float = 0.0) -> Tensor:
     """
     scale = x.float().abs().amax(dim=1, keepdim=True).clamp_min(least)
     return (x.float() / scale * 127).round().double() * scale.double() / 127
-
-
-def _wrapped(codes: Tensor, bits: int = 8) -> Tensor:
-    """What is left of an integer in so many bits: in int8, 128 becomes -128."""
-    half = 2 ** (bits - 1)
-    return (codes + half) % (2 * half) - half
