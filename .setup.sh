@@ -166,6 +166,7 @@ case $task in
     kill) $python tests/kill.py "${1:-50}" ;;
     test-colab) $python tests/colab.py "$@" ;;
     test-model) $python -m helpers fetch && $python tests/other_model.py "$@" ;;
+    test-device) $python -m helpers fetch && $python tests/other_device.py "$@" ;;
     test-gpu) $python -m helpers fetch && $python tests/gpu.py ;;
     drift) $python tests/drift.py ;;
     versions) $python -m helpers fetch && $python tests/versions.py "$@" ;;

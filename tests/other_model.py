@@ -77,6 +77,14 @@ def sizes_of_heads(model: torch.nn.Module, tokens: torch.Tensor) -> dict[tuple[s
     return found
 
 
+def put_there(family: str, room: Path) -> None:
+    """Let this process and those that it starts take a model of this family, and a reward adapter trained for it."""
+    difference = write(family, room / "model")
+    print(f"A {family}: its log-probabilities differ from ours by {difference:.2f} nats.", flush=True)
+    os.environ |= {"COURSE_MODEL": str(room / "model"), "COURSE_CACHE": str(room / "cache")}
+    subprocess.run([sys.executable, "-m", "helpers", "reward"], check=True, cwd=environments.ROOT)
+
+
 def run_lesson(lesson: Path) -> dict[str, str]:
     try:
         _, figures = lessons.executed(lesson, 1200)
@@ -94,10 +102,7 @@ def main() -> int:
     found = sorted((environments.ROOT / "notebooks").glob("[0-9]_*.ipynb"))
     chosen = [lesson for lesson in found if not args.numbers or lesson.name[0] in args.numbers]
     with tempfile.TemporaryDirectory(prefix="other-model-") as room:
-        difference = write(args.family, Path(room) / "model")
-        print(f"A {args.family}: its log-probabilities differ from ours by {difference:.2f} nats.", flush=True)
-        os.environ |= {"COURSE_MODEL": str(Path(room) / "model"), "COURSE_CACHE": str(Path(room) / "cache")}
-        subprocess.run([sys.executable, "-m", "helpers", "reward"], check=True, cwd=environments.ROOT)
+        put_there(args.family, Path(room))
         rows = [run_lesson(lesson) for lesson in chosen]
     print("\n" + environments.table(rows))
     return int(any(row[""] != "ran" for row in rows))

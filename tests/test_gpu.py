@@ -22,9 +22,8 @@ def test_check_that_fails_is_named_and_hides_no_other(monkeypatch, capsys):
     def check_second(device):
         return f"ran on {device}"
 
-    monkeypatch.setattr(gpu, "checks", lambda device: [(check_first, device), (check_second, device)])
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: None)
-    assert gpu.run("cpu") == 1
+    assert gpu.run([(check_first, "cpu"), (check_second, "cpu")]) == 1
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("first") and "FAILED: AssertionError: no kernel" in first and "ran on cpu" in second
 
@@ -41,6 +40,12 @@ def test_real_precisions_pass_the_gpu_check_on_a_cpu(precision, monkeypatch):
 def test_real_training_passes_the_gpu_check_on_a_cpu(precision, monkeypatch):
     monkeypatch.delenv("COURSE_MODEL", raising=False)
     assert "first ratio" in gpu.check_training(precision, "cpu")
+
+
+@pytest.mark.real
+def test_real_resuming_passes_the_gpu_check_on_a_cpu(monkeypatch):
+    monkeypatch.delenv("COURSE_MODEL", raising=False)
+    assert gpu.check_resuming("bf16", "cpu").endswith("the same to the bit")
 
 
 @pytest.mark.real
