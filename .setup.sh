@@ -140,6 +140,7 @@ part() { # run one part of `make test`; remember how it ended, so that a failure
 run_tests() {
     all=passed
     summary=""
+    export CUDA_VISIBLE_DEVICES= # outputs are compared with those of a CPU; a GPU has `make test-gpu`
     export OMP_NUM_THREADS=1 # two processes of one thread each took less time than one with two
     part "style, spelling, layers" lint
     part "pytest" $python -m pytest -n 2 --dist loadfile --timeout=900 tests

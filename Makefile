@@ -28,7 +28,7 @@ exercises lessons fetch:
 ## test-lab    a lesson and an exercise in JupyterLab, in a browser (apt install chromium)
 ## test-model  every lesson with a model of another family, as COURSE_MODEL puts it there (ARGS="--family qwen3 0 3")
 ## test-device lesson 5 on a device that is not the CPU, as far as that can be simulated (ARGS="--family qwen2")
-## test-gpu    8-bit, fp16, bf16, the trainer and a lesson on a GPU; fails where there is none
+## test-gpu    8-bit, fp16, bf16, the trainer and two lessons on a GPU; fails where there is none
 ## drift       the quick tests with the newest version of everything, and what broke
 ## versions    the quick tests on Python 3.11, 3.12 and 3.13, and with the oldest versions (ARGS=--real: all tests)
 test-colab test-lab test-model test-device test-gpu drift versions:

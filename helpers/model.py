@@ -5,6 +5,7 @@ already rounded to 4 bits (Q4_1; the embedding to 8, Q8_0). "The original model"
 """
 
 import contextlib
+import gc
 import hashlib
 import json
 import logging
@@ -115,6 +116,7 @@ def load_model(precision: str = "fp32", device: str | None = None) -> torch.nn.M
     if precision == "4bit":
         options["quantization_config"] = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
     on_cpu = str(options["device_map"]).startswith("cpu")
+    gc.collect()  # 8-bit layers on a GPU, and others, hold themselves: a deleted model would still be there
     with _named_model_explained(), _loading_in_one_thread() if on_cpu else contextlib.nullcontext():
         model = AutoModelForCausalLM.from_pretrained(folder, **options).train()
     if precision == "8bit":  # a folder saved in 8-bit brings the rest in bfloat16, whatever dtype is asked for
@@ -211,7 +213,7 @@ def _write_8bit(aside: Path) -> None:
     source = model_folder("bf16")
     config = BitsAndBytesConfig(load_in_8bit=True)
     model = AutoModelForCausalLM.from_pretrained(source, quantization_config=config, dtype=torch.bfloat16)
-    model.save_pretrained(aside)
+    model.save_pretrained(aside, max_shard_size="1GB")  # from a GPU, a shard at a time goes through the CPU's memory
     AutoTokenizer.from_pretrained(source).save_pretrained(aside)
 
 

@@ -339,8 +339,8 @@ class PPOTrainer:
     def _restore(self, state: dict) -> None:
         self.optimizer.load_state_dict(state.pop("optimizer"))
         self.generator.set_state(state.pop("generator"))
-        for name, value in state.items():
-            setattr(self, name, value)
+        in_one = 1 in (self.loss_scale, state["loss_scale"])  # of both runs, or in none: is the model in float16?
+        vars(self).update(state | ({"loss_scale": self.loss_scale} if in_one else {}))
 
 
 def _over_steps(steps: list[dict]) -> dict:

@@ -150,7 +150,7 @@ def reward_folder() -> Path:
 
 def save_reward_model(reward: RewardModel, folder: Path, figures: dict) -> None:
     """Write adapter, head and the figures of the run that made them; the folder appears whole or not at all."""
-    figures = {"model": model_name(), "fingerprint": fingerprint(reward.model), **figures}
+    figures = {"model": model_name(), "fingerprints": fingerprints(reward.model), **figures}
     with written_aside(folder) as aside:
         reward.model.save_pretrained(aside)
         (aside / "README.md").unlink(missing_ok=True)  # peft's empty model card
@@ -201,19 +201,24 @@ def load_classifier_base(precision: str = "8bit") -> nn.Module:
     return model.train()
 
 
-def fingerprint(model: nn.Module) -> str:
-    """Sixteen hexadecimal digits that tell base models apart and are the same at every precision.
+def fingerprints(model: nn.Module) -> list[str]:
+    """Two times sixteen hexadecimal digits that tell base models apart; at any two precisions, one of both is the same.
 
     They come from what no precision of this course quantizes, the norms and the first rows of the embedding, and from
-    the largest weight of each linear layer, which quantization keeps as a scale; all rounded to bfloat16.
+    the largest weight of each linear layer, which quantization keeps as a scale. The first is of these rounded to
+    bfloat16, the second to float16, whose small numbers have fewer digits. (A model that was saved in float32 shares
+    none in float16 and in bfloat16 or 8-bit: neither can be had from the other.)
     """
     norms = [p for n, p in model.named_parameters() if p.ndim == 1 and n.endswith("norm.weight")]
     layers = [m for n, m in model.named_modules() if ".layers." in n and "lora_" not in n and isinstance(m, nn.Linear)]
     parts = [model.get_input_embeddings().weight[:64], *norms, *map(_largest_weight, layers)]
-    digest = hashlib.sha256()
-    for part in (p.detach().cpu().to(torch.bfloat16) for p in parts):
-        digest.update(str(tuple(part.shape)).encode() + part.view(torch.int16).numpy().tobytes())
-    return digest.hexdigest()[:16]
+    found = []
+    for dtype in (torch.bfloat16, torch.float16):
+        digest = hashlib.sha256()
+        for part in (p.detach().cpu().to(dtype) for p in parts):
+            digest.update(str(tuple(part.shape)).encode() + part.view(torch.int16).numpy().tobytes())
+        found.append(digest.hexdigest()[:16])
+    return found
 
 
 def _largest_weight(layer: nn.Linear) -> Tensor:
@@ -249,7 +254,7 @@ def _checked(folder: Path) -> Path:
 
 def _refuse_other_model(base: nn.Module, folder: Path) -> None:
     trained_on = json.loads((folder / "figures.json").read_text())
-    if trained_on["fingerprint"] != fingerprint(base):
+    if not set(trained_on["fingerprints"]) & set(fingerprints(base)):
         raise CourseError(
             f"The reward model in {folder} was trained on {trained_on['model']}, and this is {model_name()} "
             f"({model_folder()}): its adapter means nothing there. Train one for it: python -m helpers reward"

@@ -206,8 +206,9 @@ def _refuse_other_logits(name: str, model: nn.Module, given: dict, order: Tensor
             "attn_implementation='sdpa', or take a model of another architecture, such as Llama, Qwen3 or the "
             "text-only Gemma 3."
         ) from error
-    if due.isnan().any():
-        raise ValueError(f"{name}: the logits of this {kind} are no numbers (NaN). Load its weights again, or others.")
+    if not due.isfinite().all():
+        cure = "Load it in 8-bit: float16 ends at 65,504." if model.dtype == torch.float16 else "Load its weights anew."
+        raise ValueError(f"{name}: the logits of this {kind} are no numbers, or infinite. {cure}")
     allowed = (1e-3 if due.is_cpu and model.dtype == torch.float32 else 0.05) * due.norm()
     if not (again - due).norm() <= (1e-6 * due.norm() if due.is_cpu else allowed):
         raise ValueError(
@@ -319,7 +320,7 @@ def refuse_infinite(update: int, metrics: dict[str, float]) -> None:
         if not math.isfinite(metrics[name]):
             raise ValueError(
                 f"{name} of update {update} is {metrics[name]}; no step was made. Look at the rewards and at "
-                "learning_rate, and resume from the last checkpoint."
+                "learning_rate (and take 8-bit if the model is in float16), and resume from the last checkpoint."
             )
 
 

@@ -1,4 +1,4 @@
-"""The paths that only a GPU takes: 8-bit layers, fp16 and bf16, the trainer (resumed, and out of memory), one lesson.
+"""The paths that only a GPU takes: 8-bit layers, fp16 and bf16, the trainer (resumed, and out of memory), two lessons.
 
 python tests/gpu.py
 
@@ -26,7 +26,7 @@ from helpers.model import load_model, load_tokenizer, start_lesson
 from helpers.ppo import OF_THE_MACHINE, PPOConfig, PPOTrainer
 from helpers.reward import AdapterReward
 
-LESSON = "4_one_backbone_four_roles.ipynb"  # the shortest that has 8-bit layers and the trainer
+LESSONS = ("4_one_backbone_four_roles.ipynb", "5_practice.ipynb")  # they have the trainer, in 8-bit and in half floats
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "8bit": torch.int8}
 ALLOWED_KL = {"fp16": 0.001, "bf16": 0.02, "8bit": 0.1}  # nats a token from float32
 ALLOWED_RATIO = 0.02  # of the first step from 1: kernels may sum in another order in training than in judging
@@ -83,9 +83,9 @@ def check_out_of_memory(precision: str, device: str) -> str:
     due = trainer.train(1)[0]
     needed = torch.cuda.max_memory_allocated() - before
     del trainer
+    _free()
     trainer = new_trainer(precision, device, **settings)
-    gc.collect()
-    torch.cuda.empty_cache()  # what loading left would loosen the limit
+    _free()  # what loading left would loosen the limit
     total = torch.cuda.get_device_properties(device).total_memory
     torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 0.75 * needed) / total)
     try:
@@ -114,11 +114,11 @@ def check_rows_alone(precision: str, device: str) -> str:
     return f"a text's log-probabilities move by {moved:.6f} nats beside other texts, and in eval()"
 
 
-def check_lesson() -> str:
+def check_lesson(name: str) -> str:
     """Execute one lesson; its cells hold what they claim by assertions."""
-    _, figures = lessons.executed(environments.ROOT / "notebooks" / LESSON, 1200)
+    _, figures = lessons.executed(environments.ROOT / "notebooks" / name, 1200)
     print("\r", end="")
-    return f"{LESSON}, {figures.seconds:.0f} s"
+    return f"{name}, {figures.seconds:.0f} s"
 
 
 def checks_of_any_device(device: str) -> Iterator[tuple]:
@@ -132,7 +132,7 @@ def checks(device: str) -> Iterator[tuple]:
     """Each check of a GPU."""
     yield from checks_of_any_device(device)
     yield (check_out_of_memory, best_precision()[0], device)
-    yield (check_lesson,)
+    yield from ((check_lesson, name) for name in LESSONS)
 
 
 def run(checks: Iterable[tuple]) -> int:
@@ -140,8 +140,7 @@ def run(checks: Iterable[tuple]) -> int:
     failed = 0
     for check, *arguments in checks:
         name = " ".join([check.__name__.removeprefix("check_"), *arguments[:1]])
-        gc.collect()
-        torch.cuda.empty_cache()
+        _free()
         torch.cuda.reset_peak_memory_stats()
         started = time.perf_counter()
         try:
@@ -183,6 +182,11 @@ def new_trainer(precision: str, device: str, resume_from: Path | None = None, **
         reward=AdapterReward(policy),
         resume_from=resume_from,
     )
+
+
+def _free() -> None:
+    gc.collect()
+    torch.cuda.empty_cache()
 
 
 def _compared(found: dict, due: dict) -> str:

@@ -133,6 +133,7 @@ MUTANTS = [
     Mutant("a token beyond the vocabulary", "rollout", ".clamp_max(logits.shape[1] - 1)", "", "from_what_is_no_number"),
     Mutant("finished rows go on", "rollout", "running = running & (chosen != limits.stop)", "running = running & (chosen == chosen)", "ends_with_its_end_token"),
     Mutant("optimizer not saved whole", "ppo", "self.optimizer.load_state_dict(state.pop(\"optimizer\"))", "state.pop(\"optimizer\")", "checkpoint: bit_for_bit_the_one_that and fp32"),
+    Mutant("loss scale of another precision", "ppo", "in_one = 1 in (self.loss_scale, state[\"loss_scale\"])", "in_one = False", "loss_scale_is_that_of_float16"),
     Mutant("random state not restored", "ppo", "self.generator.set_state(state.pop(\"generator\"))", "state.pop(\"generator\")", "checkpoint: bit_for_bit_the_one_that and fp32"),
     Mutant("value head not restored", "checkpoint", "value_head.load_state_dict(load_file(candidate / \"value_head.safetensors\"))", "pass", "bit_for_bit_the_one_that and fp32"),
     Mutant("hash not compared", "checkpoint", "or sha256_of(folder / name) != due", "or not due", "noticed_and_the_one_before and edited and value_head"),

@@ -296,7 +296,14 @@ def test_given_reference_that_would_be_another_function_is_refused(what):
 def test_policy_whose_logits_are_no_numbers_is_refused():
     base = llama()
     base.model.norm.weight.data.fill_(torch.nan)
-    with pytest.raises(ValueError, match="model: the logits of this LlamaForCausalLM are no numbers"):
+    with pytest.raises(ValueError, match=r"model: the logits of this LlamaForCausalLM are no numbers, .* weights anew"):
+        trainer_of(policy_of(base))
+
+
+def test_policy_that_overflows_in_float16_is_refused_and_8bit_named():
+    base = llama("fp16")
+    base.model.norm.weight.data.fill_(6e4)
+    with pytest.raises(ValueError, match=r"are no numbers, or infinite\. Load it in 8-bit: float16 ends at 65,504"):
         trainer_of(policy_of(base))
 
 

@@ -1,17 +1,19 @@
 """Loading: what has which dtype, what is kept where, and what a reader is told who names a wrong model."""
 
+import gc
 import logging
 import os
 import shutil
 import warnings
+import weakref
 
 import pytest
 import torch
 from conftest import letter_tokenizer, tiny_llama, write_tiny_model
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig, T5Config
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel, T5Config
 
-from helpers import device, model
+from helpers import device, eight_bit, model
 from helpers.download import CourseError, cache_folder, damage_of_folder
 from helpers.memory import peak_bytes_of_fresh_process
 
@@ -124,6 +126,31 @@ def test_8bit_folder_is_made_once(tiny_course, capsys):
     first = capsys.readouterr().out
     model.model_folder("8bit")
     assert first.startswith("Preparing the 8bit folder") and capsys.readouterr().out == ""
+
+
+def test_deleted_8bit_model_of_a_gpu_is_gone_when_the_next_one_is_loaded(tiny_course, monkeypatch):
+    monkeypatch.setattr(eight_bit, "_on_gpu", lambda layer: True)
+    first = model.load_model("8bit")
+    weight = weakref.ref(eight_bit._eight_bit_layers(first)[0].weight)
+    there, next_one = [], tiny_llama()
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", lambda *_, **__: there.append(weight()) or next_one)
+    gc.disable()
+    try:
+        del first
+        model.load_model("fp32")
+    finally:
+        gc.enable()
+    assert there == [None]
+
+
+def test_8bit_folder_of_a_large_model_is_written_in_parts(tiny_course, monkeypatch):
+    """A model on a GPU goes through the memory of the CPU file by file."""
+    sizes, save = [], PreTrainedModel.save_pretrained
+    monkeypatch.setattr(
+        PreTrainedModel, "save_pretrained", lambda *a, **k: sizes.append(k.get("max_shard_size")) or save(*a, **k)
+    )
+    model.model_folder("8bit")
+    assert sizes == ["1GB"]
 
 
 def test_model_key_changes_when_the_named_folder_is_written_anew(tiny_course):

@@ -126,6 +126,16 @@ def test_loss_that_overflows_in_float16_is_scaled_down_until_it_does_not():
     assert far(gradients(trainer), due) < 0.01 and trainer.loss_scale < 2.0**40
 
 
+@pytest.mark.parametrize(
+    ("saved_in", "resumed_in", "due"), [("fp32", "fp16", 2.0**16), ("fp16", "fp32", 1.0), ("fp16", "fp16", 2.0**10)]
+)
+def test_loss_scale_is_that_of_float16_whatever_the_run_was_saved_in(saved_in, resumed_in, due, tmp_path):
+    saved = trainer_of(policy_of(llama(saved_in)))
+    saved.loss_scale = min(saved.loss_scale, 2.0**10)
+    saved.save(tmp_path / "saved")
+    assert trainer_of(policy_of(llama(resumed_in)), resume_from=tmp_path / "saved").loss_scale == due
+
+
 # The loss
 
 

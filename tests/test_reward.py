@@ -5,7 +5,9 @@ import re
 import signal
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -22,6 +24,7 @@ from helpers.model import load_tokenizer, model_key
 
 ROOT = Path(__file__).parents[1]
 PRECISION = "bf16" if best_precision()[0] == "bf16" else "fp32"
+PRECISIONS = ("fp32", "fp16", "bf16", "8bit", "4bit")
 TEXTS = ["A fine film.", "Bad", "I have seldom seen anything so long, so loud and so very pleased with itself."]
 
 
@@ -168,9 +171,21 @@ def test_saved_reward_model_is_refused_on_another_base_model(untrained_files, tm
             load("fp32", untrained_files)
 
 
-def test_fingerprint_of_a_model_is_the_same_at_every_precision(tiny_course):
-    found = {reward.fingerprint(reward.load_model(precision)) for precision in ("fp32", "bf16", "8bit", "4bit")}
-    assert len(found) == 1
+@pytest.mark.parametrize("saved_in", ["float32", "bfloat16", "float16"])
+def test_any_two_precisions_of_a_model_share_a_fingerprint(saved_in, tiny_course):
+    model = tiny_llama()
+    for parameter in model.parameters():
+        falling = torch.arange(parameter.numel()).view_as(parameter) % 24
+        parameter.data = torch.randn_like(parameter) * 2.0**-falling  # many are subnormal in float16
+    model.to(getattr(torch, saved_in)).save_pretrained(tiny_course)
+    found = {name: set(reward.fingerprints(reward.load_model(name))) for name in PRECISIONS}
+    apart = {(one, other) for one, other in combinations(PRECISIONS, 2) if not found[one] & found[other]}
+    half_from_float32 = {("fp16", "bf16"), ("fp16", "8bit")}  # what the docstring excepts
+    assert apart == (half_from_float32 if saved_in == "float32" else set())
+
+
+def test_reward_model_of_float32_is_accepted_in_float16(tiny_reward, untrained_files):
+    assert reward.load_reward_model("fp16", untrained_files).model.dtype == torch.float16
 
 
 @pytest.mark.parametrize(
@@ -179,20 +194,21 @@ def test_fingerprint_of_a_model_is_the_same_at_every_precision(tiny_course):
 def test_fingerprint_changes_with_any_layer_though_the_embedding_is_the_same(part):
     changed = tiny_llama()
     next(p for name, p in changed.named_parameters() if name.endswith(part)).data.mul_(1.1)
-    assert reward.fingerprint(changed) != reward.fingerprint(tiny_llama())
+    assert not set(reward.fingerprints(changed)) & set(reward.fingerprints(tiny_llama()))
 
 
 def test_fingerprint_is_the_same_under_adapters_and_after_a_forward(tiny_course):
-    before = reward.fingerprint(reward.load_model("8bit"))
+    before = reward.fingerprints(reward.load_model("8bit"))
     made = reward.new_reward_model("8bit")
     made.scores(TEXTS)
-    assert reward.fingerprint(made.model) == before == reward.fingerprint(reward.load_classifier_base("8bit"))
+    assert reward.fingerprints(made.model) == before == reward.fingerprints(reward.load_classifier_base("8bit"))
 
 
 @pytest.mark.real
 def test_fingerprint_of_the_shipped_reward_model_is_the_real_models_at_every_precision(real_model):
-    stated = json.loads((reward.SHIPPED / "figures.json").read_text())["fingerprint"]
-    assert {reward.fingerprint(reward.load_model(precision)) for precision in ("fp32", "bf16", "8bit")} == {stated}
+    stated = json.loads((reward.SHIPPED / "figures.json").read_text())["fingerprints"]
+    for precision in ("fp32", "fp16", "bf16", "8bit"):
+        assert set(reward.fingerprints(reward.load_model(precision))) & set(stated), precision
 
 
 def test_missing_reward_model_gets_a_sentence(tiny_course):
@@ -222,6 +238,29 @@ def test_reward_command_trains_for_the_named_model_and_caches_what_loads_again(t
     assert json.loads((folder / "figures.json").read_text())["training_pairs"] == 32
     assert "held-out pairs" in capsys.readouterr().out
     assert reward.load_reward_model("fp32").scores(TEXTS).isfinite().all()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "8bit"])
+def test_reward_command_that_runs_out_of_memory_says_what_to_try(precision, tiny_course, monkeypatch, capsys):
+    def too_large(*_):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(command, "train_reward_model", too_large)
+    assert main(["reward", "--precision", precision]) == 1
+    cure = {"fp32": "Try --precision 8bit.", "8bit": "Take a smaller model."}[precision]
+    assert f"too small to train the reward model in {precision}. {cure}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("best", "number"), [("bf16", 2), ("fp16", 4)])
+def test_reward_command_takes_8bit_where_weights_take_more_than_half_of_the_gpu(best, number, tiny_course, monkeypatch):
+    card, weights = SimpleNamespace(), number * sum(p.numel() for p in tiny_llama().parameters())
+    monkeypatch.setattr(command, "best_precision", lambda: (best, ""))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: card)
+    found = []
+    for card.total_memory in (2 * weights, 2 * weights - 1):
+        found.append(command.suitable_precision())
+    assert found == [{2: "bf16", 4: "fp32"}[number], "8bit"]
 
 
 @pytest.fixture
