@@ -254,7 +254,7 @@ def _checked(folder: Path) -> Path:
 
 def _refuse_other_model(base: nn.Module, folder: Path) -> None:
     trained_on = json.loads((folder / "figures.json").read_text())
-    if not set(trained_on["fingerprints"]) & set(fingerprints(base)):
+    if not set(trained_on.get("fingerprints", ())) & set(fingerprints(base)):
         raise CourseError(
             f"The reward model in {folder} was trained on {trained_on['model']}, and this is {model_name()} "
             f"({model_folder()}): its adapter means nothing there. Train one for it: python -m helpers reward"

@@ -171,6 +171,14 @@ def test_saved_reward_model_is_refused_on_another_base_model(untrained_files, tm
             load("fp32", untrained_files)
 
 
+def test_reward_model_of_an_older_course_is_refused_with_the_same_sentence(untrained_files):
+    stated = json.loads((untrained_files / "figures.json").read_text())
+    del stated["fingerprints"]
+    (untrained_files / "figures.json").write_text(json.dumps(stated))
+    with pytest.raises(CourseError, match="Train one for it: python -m helpers reward"):
+        reward.load_reward_model("fp32", untrained_files)
+
+
 @pytest.mark.parametrize("saved_in", ["float32", "bfloat16", "float16"])
 def test_any_two_precisions_of_a_model_share_a_fingerprint(saved_in, tiny_course):
     model = tiny_llama()
